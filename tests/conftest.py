@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -26,6 +27,14 @@ def shared_data():
     if not folder.is_dir():
         pytest.skip(f"the real data are not at {folder}; set DUSTEST_TEST_DATA to their folder")
     return folder
+
+
+@pytest.fixture
+def restored_random_state():
+    """What an estimator or a check does to the generator of numpy ends with the test."""
+    state = np.random.get_state()  # noqa: NPY002
+    yield
+    np.random.set_state(state)  # noqa: NPY002
 
 
 @pytest.fixture(scope="module")

@@ -51,14 +51,6 @@ class TestCheckEstimator:
             check_estimator(Malformed())
 
 
-@pytest.fixture
-def _restored_random_state():
-    """What an estimator does to the generator of numpy ends with the test."""
-    state = np.random.get_state()  # noqa: NPY002
-    yield
-    np.random.set_state(state)  # noqa: NPY002
-
-
 class Chatty(Point):
     def _estimate(self, batch):
         print("working")  # noqa: T201
@@ -123,7 +115,7 @@ class TestFaultsAreFound:
         ],
         ids=lambda value: type(value).__name__,
     )
-    @pytest.mark.usefixtures("_restored_random_state")
+    @pytest.mark.usefixtures("restored_random_state")
     def test_each_fault(self, estimator, message):
         with pytest.raises(ContractError, match=message):
             check_estimator(estimator, *make_check_sample())

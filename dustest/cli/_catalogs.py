@@ -250,7 +250,7 @@ def _compare(options):
         random_state=0 if options.seed is None else options.seed,
         notes=notes,
     )
-    return write_report(comparison, options.output)
+    return write_report(comparison, options.output, sample)
 
 
 def read_sample(options):
@@ -413,9 +413,9 @@ def _number_or_name(word):
         return word
 
 
-def write_report(comparison, path):
-    """Write the report and print its path."""
-    comparison.to_html(path)
+def write_report(comparison, path, sample=None):
+    """Write the report, with stamps of the sample, and print its path."""
+    comparison.to_html(path, sample=sample)
     for name, reason in comparison.failures.items():
         sys.stderr.write(f"dustest: {name} gave no result: {reason}\n")
     say(f"report: {Path(path).resolve()}")

@@ -14,6 +14,7 @@ _PARAMETERS = {"bagpipes": {"extra": ("priors",)}}
 """Two sets of assumptions, whose effect the report shows."""
 _NOTE = "The galaxies are simulated."
 _QUANTITIES = ("A_V", "log_sSFR")
+_N_DRAWS = 200
 _WIDTH = 88
 
 
@@ -55,6 +56,7 @@ def _demo(options):
         sample,
         limits=limits,
         truth=truth,
+        draws=_N_DRAWS,
         n_jobs=-1 if options.n_jobs is None else options.n_jobs,
         random_state=seed,
         notes=(_NOTE, *notes),
@@ -62,7 +64,7 @@ def _demo(options):
     for quantity in filter(comparison.quantities.__contains__, _QUANTITIES):
         _say_results(comparison, quantity)
     say("\nFigures and all numbers, for a browser:")
-    return write_report(comparison, options.output)
+    return write_report(comparison, options.output, sample)
 
 
 def _say_galaxies(sample, n_others):

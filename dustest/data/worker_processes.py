@@ -1,10 +1,11 @@
 """What worker processes of all kinds share: tasks, limits, the end with their parent, losses."""
 
+import asyncio
 import os
 import threading
 import time
-from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager, suppress
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from itertools import islice
@@ -136,7 +137,7 @@ def lost_workers():
 
     Examples
     --------
-    >>> from concurrent.futures import BrokenExecutor
+    >>> from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
     >>> from dustest.data.worker_processes import lost_workers
     >>> with lost_workers():
     ...     raise BrokenExecutor
@@ -199,41 +200,43 @@ def compute_unordered(function, tasks, n_workers, shared):
 
 def _on_dask(client, function, tasks, n_workers, shared):
     """Results of tasks in the workers of a dask cluster."""
-    import dask
+    sent = _submit(client, bytes, shared)
 
-    def submit(*args):
-        # The scheduler keeps what is sent, and sends it again where a worker died.
-        with dask.config.set({_SIZE_WARNING: np.iinfo(np.int64).max}):
-            return client.submit(*args, pure=False)
+    def send(task):
+        future = _submit(client, function, sent, *task)
+        # In the thread of the client, at once: a worker that dies takes its results with it.
+        fetch = client.gather(future, asynchronous=True)
+        return asyncio.run_coroutine_threadsafe(fetch, client.loop.asyncio_loop), future
 
-    sent = submit(bytes, shared)
-    calls = (submit(function, sent, *task) for task in tasks)
+    tasks = iter(tasks)
     # A worker has its next task before it finishes one.
-    running = list(islice(calls, 2 * n_workers))
+    running = dict(map(send, islice(tasks, 2 * n_workers)))
     try:
         while running:
-            done = _wait_for_any(client, running)
-            while done:
-                future = done.pop()
-                running.remove(future)
-                result = future.result()
-                del future  # a worker keeps its result until then
-                running += islice(calls, 1)
+            for fetched in _wait_for_any(client, running):
+                del running[fetched]
+                result = fetched.result()
+                running.update(map(send, islice(tasks, 1)))
                 yield result
     finally:
         if running:
-            client.cancel(running)
+            client.cancel([*running.values()])
+
+
+def _submit(client, *call):
+    """Future of a call. The scheduler sends it again if its worker dies."""
+    import dask
+
+    with dask.config.set({_SIZE_WARNING: np.iinfo(np.int64).max}):
+        return client.submit(*call, pure=False)
 
 
 def _wait_for_any(client, running):
-    """Those of some futures of dask that are done, as soon as there are any."""
-    from distributed import wait
-
+    """Those of some futures that are done, as soon as there are any."""
     last_seen = time.monotonic()
     while True:
-        with suppress(TimeoutError), client.as_current():
-            wait(running, timeout=_LOOK_SECONDS, return_when="FIRST_COMPLETED")
-        if done := [future for future in running if future.done()]:
+        done, _ = wait(running, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED)
+        if done:
             return done
         if client.ncores():
             last_seen = time.monotonic()

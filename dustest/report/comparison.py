@@ -180,6 +180,28 @@ class Comparison:
             raise InputError(msg)
         return comparison_figure(panels, label=QUANTITIES[quantity].label, figure=figure)
 
+    def verdict(self, quantity=None):
+        """Say what the methods find, where they disagree, and how they fare, in words.
+
+        Parameters
+        ----------
+        quantity : str, optional
+            A key of `~dustest.data.QUANTITIES`; by default A_V, or the first that is compared.
+
+        Returns
+        -------
+        sentences : list of str
+            With the truth: errors beside those of a constant, and why a method may lose to it.
+
+        Raises
+        ------
+        InputError
+            If the quantity is unknown.
+        """
+        if quantity is not None:
+            check_quantity(quantity)
+        return verdict(self, quantity)
+
     def plot_galaxy(self, id, sample=None):  # noqa: A002 - the column of the results
         """Draw one galaxy: its stamps, its SED, its slope, and the A_V of every method.
 
@@ -283,8 +305,19 @@ class Comparison:
         """
         return assumption_shifts(self.tables, quantity)
 
-    def to_html(self, path=None, *, title="Dust estimates compared", progress=None):
+    def to_html(
+        self,
+        path=None,
+        *,
+        title="Dust estimates compared",
+        sample=None,
+        galaxies=(),
+        progress=None,
+    ):
         """Write the report as one HTML page that needs no other file and no network access.
+
+        It lists all galaxies. Those on which the methods disagree most have a page if there is
+        more to see than numbers: stamps of ``sample``, or fits of results with draws.
 
         Parameters
         ----------
@@ -293,6 +326,10 @@ class Comparison:
             complete.
         title : str, optional
             Title of the page.
+        sample : GalaxySample, optional
+            Galaxies with cutouts, in any form that `~dustest.data.as_sample` takes.
+        galaxies : sequence of int or str, optional
+            Identifiers of further galaxies to have a page.
         progress : bool, optional
             Whether to show a progress bar; by default on terminals and in notebooks.
 
@@ -309,7 +346,8 @@ class Comparison:
         """
         if path is not None:
             check_page_file(path, "path")
-        html = render_report(self, title=title, progress=progress)
+        options = {"sample": sample, "galaxies": galaxies}
+        html = render_report(self, title=title, progress=progress, **options)
         if path is not None:
             _write(path, html)
         return html

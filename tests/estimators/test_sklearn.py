@@ -25,6 +25,7 @@ APPLICABLE = [
 ]
 
 
+@pytest.mark.usefixtures("restored_random_state")
 @estimator_checks.parametrize_with_checks([ConstantEstimator()])
 def test_all_checks(estimator, check):
     check(estimator)

@@ -4,6 +4,7 @@ import json
 
 __all__ = ["describe_differences"]
 
+_ABSENT = object()
 _MOST_NAMED = 3
 _LONGEST_VALUE = 60
 """Characters of a value in a message."""
@@ -28,37 +29,31 @@ def describe_differences(stored, given):
     >>> describe_differences({"seed": 1, "size": {"x": 3}}, {"seed": 2, "size": {"x": 3, "y": 5}})
     'seed 1 instead of 2, size.y absent instead of 5'
     """
-    there, here = _flatten(stored), _flatten(given)
-    found = [
-        f"{name} {_format_value(there, name)} instead of {_format_value(here, name)}"
-        for name in there | here
-        if (name in there, there.get(name)) != (name in here, here.get(name))
-    ]
+    found = list(_differences(stored, given))
     more = len(found) - _MOST_NAMED
     return ", ".join(found[:_MOST_NAMED]) + (f" and {more} more" * (more > 0))
 
 
-def _flatten(record, prefix=""):
-    """Values of nested dictionaries by dotted name."""
-    flat = {}
-    for key, value in record.items():
-        inner = _as_dict(value)
-        flat |= {prefix + key: value} if inner is None else _flatten(inner, f"{prefix}{key}.")
-    return flat
+def _differences(stored, given, prefix=""):
+    """Names, dotted for nested dictionaries, and values that differ."""
+    for name in stored | given:
+        old, new = (_as_dict(one.get(name, _ABSENT)) for one in (stored, given))
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from _differences(old, new, f"{prefix}{name}.")
+        elif old != new:
+            yield f"{prefix}{name} {_format_value(old)} instead of {_format_value(new)}"
 
 
 def _as_dict(value):
-    """The dictionary that a value is or, as in the meta of tables, contains as JSON; else None."""
+    """The dictionary that a text of JSON contains, as in the meta of tables; else the value."""
     try:
-        value = json.loads(value) if isinstance(value, str) else value
+        found = json.loads(value) if isinstance(value, str) else value
     except json.JSONDecodeError:
-        return None
-    return value if isinstance(value, dict) else None
+        return value
+    return found if isinstance(found, dict) else value
 
 
-def _format_value(values, name):
+def _format_value(value):
     """Format a value for a message."""
-    if name not in values:
-        return "absent"
-    text = json.dumps(values[name])
+    text = "absent" if value is _ABSENT else json.dumps(value)
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."

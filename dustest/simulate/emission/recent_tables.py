@@ -69,17 +69,22 @@ class RecentTables:
         object
             The table.
         """
-        # Dicts keep the order of insertion: the table that was used last is the last one.
-        table = self._tables.pop(key) if key in self._tables else self._find(key, make)
+        # Dicts keep the order of insertion: the table that was used last is the last one. Each
+        # step is safe if threads of a worker of dask share this object.
+        table = self._tables.pop(key, None)
+        if table is None:
+            table = self._find(key, make)
         self._tables[key] = table
-        while len(self._tables) > 1 and self._size > self._most_bytes:
-            del self._tables[next(iter(self._tables))]
+        for oldest in list(self._tables)[:-1]:
+            if self._size <= self._most_bytes:
+                break
+            self._tables.pop(oldest, None)
         return table
 
     @property
     def _size(self):
         """Bytes of all tables."""
-        return sum(table.nbytes for table in self._tables.values())
+        return sum(table.nbytes for table in list(self._tables.values()))
 
     def _find(self, key, make):
         """Read a table from its file, or make it."""

@@ -39,6 +39,7 @@ def eager():
     tensorflow.config.run_functions_eagerly(before)
 
 
+@pytest.mark.usefixtures("restored_random_state")
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config:UserWarning")
 @estimator_checks.parametrize_with_checks(
     [Regressor(targets="A_V", architecture=CONFIG, epochs=1, random_state=1)],

@@ -1,4 +1,5 @@
 import os
+import signal
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,19 @@ class Threaded(Placed):
     """Runs in threads."""
 
     threaded: ClassVar[bool] = True
+
+
+class Fatal(Linear):
+    """Kills every process but one."""
+
+    def __init__(self, spared=None, width=0.1, random_state=None):
+        super().__init__(width, random_state)
+        self.spared = spared
+
+    def _estimate(self, batch):
+        if os.getpid() != self.spared:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super()._estimate(batch)
 
 
 def galaxies(fluxes):
@@ -47,6 +61,14 @@ def lives(tmp_path):
     return make
 
 
+def test_a_new_interpreter_takes_over(lives):
+    """The only death here of workers that are started as users start them."""
+    backend = Mortal(at_two=lives(1), random_state=1)
+    table = backend.estimate(galaxies([1, 2, 3]))
+    assert_same(table, Linear(random_state=1).estimate(galaxies([1, 2, 3])))
+
+
+@pytest.mark.usefixtures("warm_workers")
 class TestDeaths:
     """What happens to the rows of a worker that is killed."""
 
@@ -92,6 +114,7 @@ class TestDeaths:
         assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.usefixtures("warm_workers")
 class TestMemory:
     """A limit of the memory of a worker."""
 
@@ -189,26 +212,26 @@ class TestCluster:
         assert set(table["process"]) == {os.getpid()}
 
     @TestMemory.needs_linux
-    def test_limit_of_memory(self, cluster):
-        with joblib.parallel_config("dask"), pytest.warns(DustestWarning, match="memory_limit"):
-            table = Trouble(memory_limit="2 GB").estimate(galaxies([1, 8, 7]))
-        assert table.flag_names == [(), ("FAILED",), ()]
-
     def test_failures_are_flags(self, cluster):
-        with joblib.parallel_config("dask"), pytest.warns(DustestWarning, match="3 of 5"):
-            table = Trouble(timeout=2.0).estimate(galaxies([1, 2, 3, 4, 7]))
-        assert table.flag_names == [(), ("FAILED",), ("TIMED_OUT",), ("FAILED",), ()]
+        """A limit of the memory, an error, a time limit and a death."""
+        backend = Trouble(timeout=2.0, memory_limit="2 GB")
+        with (
+            joblib.parallel_config("dask"),
+            pytest.warns(DustestWarning, match=r"4 of 6 .* memory_limit = 2.* G.*: Unable"),
+        ):
+            table = backend.estimate(galaxies([1, 8, 2, 3, 4, 7]))
+        failed, late = ("FAILED",), ("TIMED_OUT",)
+        assert table.flag_names == [(), failed, failed, late, failed, ()]
 
-    def test_a_batch_that_kills_workers(self, cluster, sends_all, tmp_path, monkeypatch):
-        """It is an error, of which joblib's own backend does not tell."""
+    def test_a_batch_that_kills_its_worker(self, cluster, sends_all, monkeypatch):
+        """It is an error; joblib's own backend waits for ever."""
         monkeypatch.setattr(cluster.cluster.scheduler, "allowed_failures", 0)
-        for number in cluster.run(os.getpid).values():
-            (tmp_path / str(number)).touch()
         with (
             joblib.parallel_config("dask"),
             pytest.raises(DustestError, match=r"worker process died.*KilledWorker"),
         ):
-            Deadly(str(tmp_path)).estimate(galaxies([5, 6, 7, 1, 2, 3]))
+            Fatal(os.getpid()).estimate(galaxies([5, 6, 7, 1, 2, 3]))
+        cluster.wait_for_workers(2)
 
     def test_workers_that_die_with_the_estimator(self, cluster, sends_all, tmp_path):
         """All workers die at once, and with them the estimator that was sent to them."""

@@ -46,14 +46,18 @@ def log_posterior(one, data, log_mass):
 
 
 def brute_force(one, data, low, high):
-    """Log likelihood of one model, averaged over the log10 of the mass."""
-    log_mass = np.linspace(low, high, 40_001)
+    """Log likelihood of one model, averaged over the log10 of the mass.
+
+    Each of the three grids covers what has weight in the one before, so that the last has
+    thousands of points within the peak.
+    """
+    log_mass = np.linspace(low, high, 4_001)
     for _ in range(3):
         value = log_posterior(one, data, log_mass)
         counts = np.flatnonzero(value > value.max() - 40.0)[[0, -1]] + [-1, 1]
         ends = log_mass[np.clip(counts, 0, len(log_mass) - 1)]
         mean = trapezoid(np.exp(value - value.max()), log_mass) / (high - low)
-        log_mass = np.linspace(*ends, 40_001)
+        log_mass = np.linspace(*ends, 4_001)
     return np.log(mean) + value.max()
 
 
