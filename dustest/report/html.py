@@ -69,7 +69,7 @@ def render_report(comparison, *, title, progress=None, sample=None, galaxies=())
     html : str
         A complete page that contains styles and figures. All text from the data is escaped.
     """
-    quantities = progress_bar(comparison.quantities, progress, desc="report", unit="quantity")
+    bar = {"desc": "report", "unit": "quantity"}
     return load_template("report.html.j2").render(
         title=title,
         comparison=comparison,
@@ -77,9 +77,16 @@ def render_report(comparison, *, title, progress=None, sample=None, galaxies=())
         estimators=[_estimator(name, comparison) for name in comparison.tables],
         verdict=verdict(comparison),
         listed=list_galaxies(
-            comparison, main_quantity(comparison), sample=sample, galaxies=galaxies
+            comparison,
+            main_quantity(comparison),
+            sample=sample,
+            galaxies=galaxies,
+            progress=progress,
         ),
-        sections=[_section(comparison, quantity) for quantity in quantities],
+        sections=[
+            _section(comparison, quantity)
+            for quantity in progress_bar(comparison.quantities, progress, **bar)
+        ],
         assumptions=_assumptions(comparison),
         flags=_raised_flags(comparison.flags),
         metrics=METRICS.values(),
