@@ -59,6 +59,13 @@ class TestEstimate:
         assert json.loads(table.meta["params"])["relation"] == "Reddy15"
         assert "30 galaxies by meurer" in capsys.readouterr().out
 
+    def test_draws_are_kept(self, catalog, tmp_path, capsys):
+        output = tmp_path / "result.fits"
+        assert main(["estimate", catalog, "--draws", "5", "--output", str(output)]) == 0
+        assert DustTable.read(output)["A_V_draws"].shape == (30, 5)
+        assert main(["estimate", catalog, "--draws", "-1", "--output", str(output)]) == 1
+        assert "--draws must be" in capsys.readouterr().err
+
     def test_large_catalogues_are_read_in_parts(self, tmp_path, capsys, monkeypatch):
         sample, _ = load_demo()
         path, whole, parts = (tmp_path / f"{name}.fits" for name in ("catalog", "whole", "parts"))
@@ -249,11 +256,12 @@ class TestCompare:
         load_demo()[1].write(truth)
         words = ["-e", "meurer", "-e", "constant:12", "--reference", "meurer"]
         words += ["--truth", str(truth), "--tables", str(tables), "--output", str(output)]
-        assert main(["compare", catalog, *words]) == 0
+        assert main(["compare", catalog, "--draws", "3", *words]) == 0
         page = output.read_text()
         assert "constant ran on the first 12 of 30 galaxies only" in page
         assert "simulated demo galaxies" in page
         assert len(DustTable.read(tables / "constant.ecsv")) == 12
+        assert DustTable.read(tables / "meurer.ecsv")["A_V_draws"].shape == (30, 3)
         assert str(output) in capsys.readouterr().out
 
     def test_estimators_without_data_are_left_out(self, catalog, tmp_path, monkeypatch):

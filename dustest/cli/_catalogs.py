@@ -54,6 +54,7 @@ def _add_estimate(commands):
     parser.add_argument(
         "--output", required=True, help="result: .fits, .ecsv, .parquet or .h5; kept if it exists"
     )
+    _add_draws(parser)
     parser.add_argument("--resume", action="store_true", help="resume an earlier run")
     parser.set_defaults(run=_estimate)
 
@@ -84,8 +85,21 @@ def _add_compare(commands):
         "--output", default="dustest-report.html", help="report (default: %(default)s)"
     )
     parser.add_argument("--tables", metavar="FOLDER", help="folder for the result tables")
+    _add_draws(parser)
     parser.add_argument("--resume", action="store_true", help="resume with the tables of --tables")
     parser.set_defaults(run=_compare)
+
+
+def _add_draws(parser):
+    """Option of the commands that make results."""
+    parser.add_argument(
+        "--draws",
+        type=int,
+        default=0,
+        metavar="N",
+        help="joint draws of the posterior to keep for each galaxy, for figures of single "
+        "galaxies (default: %(default)s)",
+    )
 
 
 def add_catalog_options(parser):
@@ -165,7 +179,11 @@ def _estimate(options):
         galaxies = read_sample(options)
         _check_images(options, galaxies)
     table = estimator.estimate(
-        galaxies, output=options.output, resume=options.resume, n_jobs=options.n_jobs
+        galaxies,
+        output=options.output,
+        resume=options.resume,
+        n_jobs=options.n_jobs,
+        draws=options.draws,
     )
     say(f"{len(table)} galaxies by {name}: {options.output}")
     _say_missing(table if hasattr(table, "parts") else [table])
@@ -247,6 +265,7 @@ def _compare(options):
         output=options.tables,
         resume=options.resume,
         n_jobs=options.n_jobs,
+        draws=options.draws,
         random_state=0 if options.seed is None else options.seed,
         notes=notes,
     )
