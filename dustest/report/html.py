@@ -57,12 +57,12 @@ def render_report(comparison, *, title, progress=None, sample=None, galaxies=())
         Comparison to render.
     title : str
         Title of the page.
+    progress : bool, optional
+        Whether to show a progress bar; by default on terminals and in notebooks.
     sample : GalaxySample, optional
         Galaxies with cutouts, for the pages of galaxies.
     galaxies : sequence of int or str, optional
         Identifiers of galaxies to have a page.
-    progress : bool, optional
-        Whether to show a progress bar; by default on terminals and in notebooks.
 
     Returns
     -------
