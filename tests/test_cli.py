@@ -269,6 +269,7 @@ class TestCompare:
 
         def compare(estimators, sample, **options):
             calls.append((set(estimators), " ".join(options["notes"])))
+            return SimpleNamespace(failures={})
 
         monkeypatch.setattr("dustest.compare", compare)
         monkeypatch.setattr("dustest.cli._catalogs.write_report", lambda *_: 0)
@@ -281,10 +282,47 @@ class TestCompare:
         assert "balmer was left out: the sample has no line columns." in notes
         assert (asked, others) == ({"balmer"}, "")
 
-    @pytest.mark.parametrize("word", ["meurer:0", "meurer:x", "meurer:"])
+    @pytest.mark.parametrize("word", ["meurer:0", "meurer:x", "meurer:", "=meurer", "a=", "a=:3"])
     def test_numbers_of_rows(self, catalog, capsys, word):
         assert main(["compare", catalog, "-e", word]) == 1
-        assert "NAME:ROWS" in capsys.readouterr().err
+        assert "NAME=ESTIMATOR:ROWS" in capsys.readouterr().err
+
+    def test_several_runs_of_one_estimator(self, catalog, tmp_path, monkeypatch):
+        calls = []
+
+        def compare(estimators, sample, **options):
+            calls.append((estimators, options["limits"]))
+            return SimpleNamespace(failures={"smc": "no"})
+
+        monkeypatch.setattr("dustest.compare", compare)
+        monkeypatch.setattr("dustest.cli._catalogs.write_report", lambda *_: 0)
+        words = ["-e", "calzetti=meurer", "-e", "smc=meurer:5", "--set", "smc.dust_law=SMC"]
+        output = ["--output", str(tmp_path / "report.html")]
+        # A run that was asked for has no result.
+        assert main(["compare", catalog, *words, "-e", "constant:3", *output]) == 1
+        ((estimators, limits),) = calls
+        laws = {name: estimators[name].dust_law for name in ("calzetti", "smc")}
+        assert laws == {"calzetti": MeurerEstimator().dust_law, "smc": "SMC"}
+        assert list(estimators) == ["calzetti", "smc", "constant"]
+        assert limits == {"smc": 5, "constant": 3}
+
+    @pytest.mark.parametrize(
+        ("words", "reason"),
+        [
+            (["-e", "meurer", "-e", "meurer:5"], "meurer twice: name the runs, as in -e first=m"),
+            (["-e", "a=meurer", "-e", "a=constant"], "--estimator must have every name once"),
+            (["-e", "truth=meurer"], "which is that of the true values"),
+            (["-e", "a=merer"], "did you mean 'meurer'"),
+            (["-e", "a=meurer", "--set", "meurer.relation=x"], "an estimator that runs (a)"),
+            (["-e", "a=meurer", "--model", "a.model"], "or name the run, as in -e run=meurer"),
+            (["--model", "a/b.model", "--model", "b.model"], "must have another name than b"),
+        ],
+    )
+    def test_names_that_clash(self, catalog, capsys, words, reason):
+        assert main(["compare", catalog, *words]) == 1
+        error = capsys.readouterr().err
+        assert reason in error
+        assert len(error.splitlines()) == 1
 
     def test_report_that_cannot_be_written_stops_before_anything_runs(
         self, catalog, tmp_path, capsys, monkeypatch

@@ -64,7 +64,8 @@ def _demo(options):
     for quantity in filter(comparison.quantities.__contains__, _QUANTITIES):
         _say_results(comparison, quantity)
     say("\nFigures and all numbers, for a browser:")
-    return write_report(comparison, options.output, sample)
+    write_report(comparison, options.output, sample)
+    return 0
 
 
 def _say_galaxies(sample, n_others):
