@@ -19,13 +19,15 @@ _JOINED = ("limit", "mask", "context")
 """Roles of columns that are not shown by themselves."""
 
 
-def display_of(table):
+def display_of(table, rows_are=("row", "rows")):
     """Show a table: its first and last rows, numbers with their errors, and names of flags.
 
     Parameters
     ----------
-    table : GalaxySample or DustTable
+    table : RowTable
         Table with any columns. Only the rows that are shown are formatted.
+    rows_are : tuple of str, optional
+        What a row is, and what rows are.
 
     Returns
     -------
@@ -46,7 +48,8 @@ def display_of(table):
     }
     made = table.meta.get("estimator")
     return Display(
-        f"{type(table).__name__} of {_count(len(table))}" + (f" by {made}" if made else ""),
+        f"{type(table).__name__} of {len(table):,} {rows_are[len(table) != 1]}"
+        + (f" by {made}" if made else ""),
         [_heading(table, name) for name in first],
         with_gap([_cells(table, name, rows) for name in first], gap),
         [f"{label}: {shown(found)}" for label, found in notes.items() if found],
@@ -57,11 +60,6 @@ def display_of(table):
 def _heading(table, name):
     """Name and unit of a column."""
     return Heading(name, getattr(table[name], "unit", None))
-
-
-def _count(n_rows):
-    """Number of galaxies as text."""
-    return f"{n_rows:,} {'galaxy' if n_rows == 1 else 'galaxies'}"
 
 
 def _axes(column):
