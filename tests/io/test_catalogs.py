@@ -1160,7 +1160,7 @@ class TestPatterns:
     @pytest.fixture
     def table(self):
         table = Table({"id": [1, 2], "NRC_x_tot": [0.0, 0.0], "HST_F606W": [9.0, 9.0]})
-        for band, flux in {"f277w": 27.0, "F356W": 26.0}.items():
+        for band, flux in {"f277w": 270.0, "F356W": 26.0}.items():
             table[f"NRC_{band}_tot"], table[f"NRC_{band}_e"] = [flux, flux], [0.1, 0.1]
         return table
 
@@ -1169,7 +1169,7 @@ class TestPatterns:
         for source in (table, tmp_path / "a.fits"):
             sample = read_catalog(source, columns=self.COLUMNS, unit=u.nJy)
             assert sample.bands == ("F277W", "F356W")
-            np.testing.assert_array_equal(sample["flux_F277W"].value, [27.0, 27.0])
+            np.testing.assert_array_equal(sample["flux_F277W"].value, [270.0, 270.0])
             np.testing.assert_array_equal(sample["flux_err_F356W"].value, [0.1, 0.1])
 
     def test_parts_have_the_same_columns(self, table, tmp_path):
@@ -1186,7 +1186,7 @@ class TestPatterns:
     def test_units_of_columns_with_a_star(self, table):
         units = {"nrc_*": u.uJy, "F356W": u.ABmag}
         sample = read_catalog(table, columns=self.COLUMNS, unit=units)
-        np.testing.assert_allclose(sample["flux_F277W"].to_value(u.nJy), 27_000.0)
+        np.testing.assert_allclose(sample["flux_F277W"].to_value(u.nJy), 270_000.0)
         np.testing.assert_allclose(sample["flux_F356W"].to_value(u.nJy), 144.54, rtol=1e-4)
 
     @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ class GivenUnits:
 
 
 def _without_stars(by_column, names, pairs):
-    """Units by column or band; names with a star are of all columns without a unit of their own."""
+    """Units by column or band, those of names with a star for columns without one of their own."""
     named = {key: unit for key, unit in by_column.items() if ALL_OTHERS not in key}
     own = {_columns_of(key, names, pairs)[0] for key in named}
     starred, keys = {}, {}
