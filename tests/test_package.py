@@ -20,21 +20,19 @@ HEAVY += ("tensorflow",)
 
 
 class TestImport:
-    def test_loads_no_heavy_package(self):
-        assert call(loaded_by, "dustest", HEAVY) == []
+    def test_loads_no_heavy_package_and_prints_nothing(self):
+        names = ("dustest", *HEAVY)
+        assert call_with_output(loaded_by, "dustest", names) == (["dustest"], "")
 
     def test_the_cnn_loads_its_packages_when_it_needs_them(self):
         assert call(loaded_by_cnn, HEAVY) == []
-
-    def test_prints_nothing(self):
-        assert call_with_output(loaded_by, "dustest", ["dustest"]) == (["dustest"], "")
 
     def test_changes_no_global_state(self):
         assert call(state_changed_by_import) == []
 
     def test_takes_under_half_a_second_beyond_astropy(self):
-        # The smallest of several runs: what the import costs when nothing else disturbs it.
-        assert min(call(seconds_beyond_astropy) for _ in range(5)) < 0.5
+        # One of several runs: what the import costs when nothing else disturbs it.
+        assert any(call(seconds_beyond_astropy) < 0.5 for _ in range(5))
 
 
 class TestFirstUse:

@@ -98,10 +98,9 @@ def _first_words(estimator):
 def _say_results(comparison, quantity):
     """Print what the methods find for one quantity, beside the truth and the baseline."""
     from dustest.data.formatting import format_value
-    from dustest.report.verdict import verdict
     from dustest.validation.matching import values_of
 
-    sentences = verdict(comparison, quantity)
+    sentences = comparison.verdict(quantity)
     ends = {"the truth": comparison.truth, "the baseline": comparison.tables.get(_BASELINE)}
     medians = [
         f"{name} {format_value(_median(values_of(table, quantity)))}"

@@ -12,6 +12,7 @@ from dustest.data.containers.fitted_data import POWER_LAW
 from dustest.data.errors import InputError
 from dustest.data.flags import decode_flags
 from dustest.data.formatting import format_estimate, format_value
+from dustest.data.progress import progress_bar
 from dustest.data.quantities import percentile_columns
 from dustest.validation.disagreement import spread_of
 from dustest.validation.matching import (
@@ -53,7 +54,7 @@ class GalaxyList:
     pages: list
 
 
-def list_galaxies(comparison, quantity, *, sample=None, galaxies=()):
+def list_galaxies(comparison, quantity, *, sample=None, galaxies=(), progress=False):
     """List all galaxies, with pages of those on which methods disagree most.
 
     There are pages if there is more to see than the numbers: stamps, or fits of results with
@@ -69,6 +70,8 @@ def list_galaxies(comparison, quantity, *, sample=None, galaxies=()):
         Galaxies with cutouts, for the pages.
     galaxies : sequence of int or str, optional
         Identifiers of further galaxies to have a page.
+    progress : bool, optional
+        Whether to show a progress bar of the pages.
 
     Returns
     -------
@@ -100,7 +103,8 @@ def list_galaxies(comparison, quantity, *, sample=None, galaxies=()):
         (str(ids[k]), anchors.get(k), [*cells], ", ".join(flags[k]))
         for k, cells in enumerate(zip(*columns.values(), strict=True))
     ]
-    pages = [_page(comparison, ids[k], anchors[k], sample) for k in chosen]
+    bar = progress_bar(chosen, progress, desc="pages of galaxies", unit="galaxy")
+    pages = [_page(comparison, ids[k], anchors[k], sample) for k in bar]
     return GalaxyList(quantity, tuple(columns), rows, pages)
 
 

@@ -57,19 +57,19 @@ def render_report(comparison, *, title, progress=None, sample=None, galaxies=())
         Comparison to render.
     title : str
         Title of the page.
+    progress : bool, optional
+        Whether to show a progress bar; by default on terminals and in notebooks.
     sample : GalaxySample, optional
         Galaxies with cutouts, for the pages of galaxies.
     galaxies : sequence of int or str, optional
         Identifiers of galaxies to have a page.
-    progress : bool, optional
-        Whether to show a progress bar; by default on terminals and in notebooks.
 
     Returns
     -------
     html : str
         A complete page that contains styles and figures. All text from the data is escaped.
     """
-    quantities = progress_bar(comparison.quantities, progress, desc="report", unit="quantity")
+    bar = {"desc": "report", "unit": "quantity"}
     return load_template("report.html.j2").render(
         title=title,
         comparison=comparison,
@@ -77,9 +77,16 @@ def render_report(comparison, *, title, progress=None, sample=None, galaxies=())
         estimators=[_estimator(name, comparison) for name in comparison.tables],
         verdict=verdict(comparison),
         listed=list_galaxies(
-            comparison, main_quantity(comparison), sample=sample, galaxies=galaxies
+            comparison,
+            main_quantity(comparison),
+            sample=sample,
+            galaxies=galaxies,
+            progress=progress,
         ),
-        sections=[_section(comparison, quantity) for quantity in quantities],
+        sections=[
+            _section(comparison, quantity)
+            for quantity in progress_bar(comparison.quantities, progress, **bar)
+        ],
         assumptions=_assumptions(comparison),
         flags=_raised_flags(comparison.flags),
         metrics=METRICS.values(),

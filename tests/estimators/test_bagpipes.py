@@ -1084,10 +1084,12 @@ class TestExtras:
         assert result["fitted_redshift"][0] == 7.0
         assert np.isnan(result["fitted_flux_F115W"][0])
         band = BANDS[-1]
-        flux, error = (table[f"{kind}_{band}"][0] for kind in ("flux", "flux_err"))
-        assert result[f"fitted_flux_{band}"][0] == flux
-        assert result[f"fitted_flux_err_{band}"][0] == pytest.approx(np.hypot(error, 0.05 * flux))
-        assert result[f"model_{band}"][0] == pytest.approx(flux, rel=0.2)
+        flux, error = (table[f"{kind}_{band}"][0].value for kind in ("flux", "flux_err"))
+        names = (f"fitted_flux_{band}", f"fitted_flux_err_{band}", f"model_{band}")
+        fitted, fitted_error, model = (result[name][0].value for name in names)
+        assert fitted == pytest.approx(flux)
+        assert fitted_error == pytest.approx(np.hypot(error, 0.05 * flux))
+        assert model == pytest.approx(flux, rel=0.2)
         assert np.all(result["SED_p16"] <= result["SED_p84"])
         assert "fitted_wavelength" not in result.colnames
 

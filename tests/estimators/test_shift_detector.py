@@ -1,5 +1,6 @@
 """The detector of galaxies outside the training set of a network."""
 
+from copy import copy
 from functools import cache
 
 import numpy as np
@@ -48,6 +49,14 @@ def fitted(n_bands=3, n=600):
     """Detector of the first bands."""
     sample = make_sample(make_stamps(n, np.random.default_rng(170430)))
     return ShiftDetector(BANDS[:n_bands], random_state=170431).fit(sample)
+
+
+@cache
+def trained():
+    """A network of a few galaxies."""
+    sample = make_sample(make_stamps(40, np.random.default_rng(170456)))
+    cnn = CNNEstimator(BANDS, ["A_V"], size=32, epochs=1, random_state=1)
+    return cnn.fit(sample, np.linspace(0.0, 1.0, 40))
 
 
 @pytest.fixture
@@ -154,7 +163,7 @@ class TestFit:
 
     def test_examples_bring_reasons_of_their_own(self):
         rng = np.random.default_rng(170450)
-        clean = make_stamps(120, rng)
+        clean = make_stamps(60, rng)
         odd = make_sample(clean + 3.0 * (np.arange(48) % 12 == 0))
         detector = ShiftDetector(random_state=1).fit(make_sample(clean), examples={"holes": odd})
         assert "holes" in detector.reasons_
@@ -162,19 +171,19 @@ class TestFit:
 
     def test_each_survey_has_limits(self):
         rng = np.random.default_rng(170451)
-        sample = make_sample(make_stamps(120, rng))
-        sample["pixel_scale"] = np.repeat([0.03, 0.04], 60)
-        detector = ShiftDetector(random_state=1).fit(sample, np.repeat(["a", "b"], 60))
+        sample = make_sample(make_stamps(24, rng))
+        sample["pixel_scale"] = np.repeat([0.03, 0.04], 12)
+        detector = ShiftDetector(random_state=1).fit(sample, np.repeat(["a", "b"], 12))
         assert len(detector.detection_.limits) == 2
 
     def test_units_of_a_survey_of_unknown_pixels(self):
         """The noise of galaxies without a pixel scale may be that of any survey."""
         rng = np.random.default_rng(170713)
-        stamps = make_stamps(240, rng)
-        stamps[120:] *= 10.0
+        stamps = make_stamps(120, rng)
+        stamps[60:] *= 10.0
         sample = make_sample(stamps)
-        sample["pixel_scale"] = np.repeat([0.03, 0.06], 120) * u.arcsec
-        detector = ShiftDetector(random_state=1).fit(sample, np.repeat(["a", "b"], 120))
+        sample["pixel_scale"] = np.repeat([0.03, 0.06], 60) * u.arcsec
+        detector = ShiftDetector(random_state=1).fit(sample, np.repeat(["a", "b"], 60))
         for factor, share in ((1.0, 0.0), (10.0, 0.0), (1e3, 1.0), (1e-2, 1.0)):
             others = make_sample(factor * make_stamps(40, rng))
             others.remove_column("pixel_scale")
@@ -187,12 +196,12 @@ class TestFit:
 
     def test_surveys_may_alternate(self):
         """Each survey has galaxies to learn from and others for its limits, in any order."""
-        sample = make_sample(make_stamps(60, np.random.default_rng(170501)))
-        detector = ShiftDetector(random_state=1).fit(sample, np.tile(["a", "b"], 30))
+        sample = make_sample(make_stamps(24, np.random.default_rng(170501)))
+        detector = ShiftDetector(random_state=1).fit(sample, np.tile(["a", "b"], 12))
         assert len(detector.detection_.limits) == 2
 
     def test_stamps_may_have_an_odd_side_and_be_oblong(self):
-        stamps = make_stamps(60, np.random.default_rng(170502))[..., :41, :43]
+        stamps = make_stamps(24, np.random.default_rng(170502))[..., :41, :43]
         sample = make_sample(stamps)
         report = ShiftDetector(random_state=1).fit(sample).report(sample)
         assert np.isfinite(report["score"]).all()
@@ -316,10 +325,7 @@ class TestSave:
 class TestInNetworks:
     @pytest.fixture
     def cnn(self, detector):
-        sample = make_sample(make_stamps(40, np.random.default_rng(170456)))
-        cnn = CNNEstimator(BANDS, ["A_V"], size=32, epochs=1, random_state=1)
-        truth = np.linspace(0.0, 1.0, 40)
-        return cnn.fit(sample, truth).use_detector(detector)
+        return copy(trained()).use_detector(detector)
 
     def test_flags_and_reason(self, cnn):
         rng = np.random.default_rng(170457)
@@ -415,7 +421,7 @@ def make_photometry(n, rng, *, slope=None, unit=1.0):
 
 @pytest.fixture(scope="module")
 def photometric():
-    sample = make_photometry(800, np.random.default_rng(170465))
+    sample = make_photometry(500, np.random.default_rng(170465))
     return ShiftDetector(kind="flux", random_state=1).fit(sample)
 
 

@@ -13,6 +13,11 @@ def loaded_by(module, names):
     return sorted(set(names) & set(sys.modules))
 
 
+def loaded_by_each(modules, names):
+    """Packages among the names that are loaded once each module is imported as well."""
+    return {module: loaded_by(module, names) for module in modules}
+
+
 def loaded_by_cnn(names):
     """Packages among the names that are loaded once there is an estimator with networks."""
     from dustest.estimators.cnn import CNNEstimator

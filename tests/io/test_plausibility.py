@@ -154,7 +154,7 @@ class TestCleanData:
     def test_simulated_galaxies(self):
         # The default is 11 bands of photometry beside the images, which are left out here.
         sample, _ = GalaxySimulator(bands=["F277W"], size=8, spectrograph=None).draw(
-            120, random_state=1
+            40, random_state=1
         )
         assert said(sample) == []
 

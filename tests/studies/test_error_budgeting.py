@@ -204,6 +204,7 @@ class TestDefaults:
         assert found.galaxies()["shift_Reddy15"].value == pytest.approx(expected, abs=0.01)
 
 
+@pytest.mark.usefixtures("warm_workers")
 def test_fits_of_a_few_galaxies():
     skip_without("bagpipes", "nautilus")
     fit = BagpipesEstimator(preset="Fu", random_state=195002)

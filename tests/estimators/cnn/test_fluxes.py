@@ -43,9 +43,9 @@ def both():
 @pytest.fixture(scope="module")
 def alone():
     pytest.importorskip("keras")
-    cnn = CNNEstimator((), context="flux", epochs=30, snr_min=-1.0, learning_rate=0.01)
+    cnn = CNNEstimator((), context="flux", epochs=20, snr_min=-1.0, learning_rate=0.01)
     cnn.set_params(random_state=193221)
-    return cnn.fit(*with_fluxes(600))
+    return cnn.fit(*with_fluxes(300))
 
 
 def has(table, name):
@@ -181,7 +181,7 @@ class TestParameters:
         with pytest.raises(InputError, match="context of CNNEstimator must be None or 'flux'"):
             CNNEstimator(["F277W"], context="line").fit(*with_fluxes(8))
 
-    @pytest.mark.parametrize("bands", [(), ("F277W",)])
+    @pytest.mark.parametrize("bands", [(), pytest.param(("F277W",), marks=pytest.mark.slow)])
     def test_the_contract_is_kept(self, bands):
         pytest.importorskip("keras")
         check_estimator(CNNEstimator(bands, context="flux", epochs=1))

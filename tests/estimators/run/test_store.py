@@ -19,6 +19,7 @@ from pathlib import Path
 import fresh_process
 import numpy as np
 import pytest
+import warm_process
 from astropy import units as u
 from astropy.table import QTable, vstack
 from toy_backends import Linear, Malformed, Marking
@@ -344,7 +345,7 @@ class TestOtherRuns:
         output = tmp_path / "o.fits"
         with ThreadPoolExecutor(2) as pool:
             runs = [
-                pool.submit(fresh_process.call, outcome_of_run, output, resume) for _ in range(2)
+                pool.submit(warm_process.call, outcome_of_run, output, resume) for _ in range(2)
             ]
         found = [run.result() for run in runs]
         if resume:
@@ -394,7 +395,7 @@ class TestFullDisk:
     limits = (20_000, 60_000, 150_000)
 
     def test_the_run_resumes_with_more_room(self, tmp_path):
-        found = fresh_process.call(estimate_on_small_disks, tmp_path, self.limits)
+        found = warm_process.call(estimate_on_small_disks, tmp_path, self.limits)
         expected = Linear(random_state=230205).estimate(galaxies(np.arange(200)))
         for limit in self.limits:
             kind, message = found[limit]

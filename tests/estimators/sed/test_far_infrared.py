@@ -13,7 +13,7 @@ from dustest.estimators._sed.priors.prior_transform import SEDPrior
 N_MOCKS = 30
 
 
-@pytest.fixture(scope="module", params=[0.5, 7.0])
+@pytest.fixture(scope="module", params=[pytest.param(0.5, marks=pytest.mark.slow), 7.0])
 def balance(request, tmp_path_factory):
     skip_without("bagpipes")
     return call(energy_balance, request.param, cwd=tmp_path_factory.mktemp("balance"))

@@ -119,7 +119,9 @@ class TestSpectra:
         absorbed = np.asarray(mock["wavelength"]) < 1280.0 * 11.5
         changed = table.copy()
         changed["spectrum_flux"][0, absorbed] *= 7.0
-        found = [estimator(priors={}).estimate(one)["chi2"][0] for one in (table, changed)]
+        # Without the age of the history, which exceeds that of the Universe.
+        priors = {name: value for name, value in FIXED.items() if name != "lognormal:tmax"}
+        found = [estimator(priors=priors).estimate(one)["chi2"][0] for one in (table, changed)]
         # The seed depends on the data, and the best model on the seed.
         assert found[1] < 1.5 * found[0] + 10.0
 

@@ -50,7 +50,7 @@ class TestNewHead:
     def test_trains_estimates_and_travels(self, gaussian, tmp_path):
         pytest.importorskip("keras")
         sample, truth = dusty(96)
-        cnn = tiny(architecture=gaussian, epochs=20, n_networks=2).fit(sample, truth)
+        cnn = tiny(architecture=gaussian, epochs=12, n_networks=2).fit(sample, truth)
         table = cnn.estimate(sample)
         assert np.corrcoef(table["A_V"].value, truth["A_V"].value)[0, 1] > 0.8
         assert np.all(table["A_V_p84"] > table["A_V_p16"])

@@ -13,7 +13,7 @@ from dustest.data.errors import InputError
 
 NIRCAM = ("F606W", "F814W", "F115W", "F150W", "F200W", "F277W", "F356W", "F410M", "F444W")
 MIRI = ("F115W", "F444W", "F770W", "F2100W")
-N_MODELS = 40
+N_MODELS = 16
 FAINT = 1e-4  # of the brightest band; fainter ones do not count
 
 SALIM = {"delta": (-1.2, 0.4), "B": (0.0, 5.0)}
@@ -287,7 +287,7 @@ class TestShape:
         [
             ("Salim", {"B": 0.0}, "shape may have bump, delta, got B"),
             ("SMC", {"n": 0.7}, "shape may have no parameter, got n"),
-            ("CF00", {"n": [0.7, 0.8]}, "n must be one value or a value for each of 40"),
+            ("CF00", {"n": [0.7, 0.8]}, "n must be one value or a value for each of 16"),
             ("CF00", {"n": np.nan}, "n must lie from -inf to inf, got nan"),
         ],
     )

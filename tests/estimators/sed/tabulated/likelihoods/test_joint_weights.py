@@ -20,11 +20,21 @@ FEWEST = 15
 AGE = float(BAGPIPES_COSMOLOGY.age(7.0).to_value("Gyr"))
 
 
-@pytest.fixture(scope="module")
-def fits(tmp_path_factory):
+@pytest.fixture(
+    scope="module",
+    params=[CASES[-1:], pytest.param(CASES[:-1], marks=pytest.mark.slow)],
+    ids=["together", "alone"],
+)
+def fits(request, tmp_path_factory):
     """Draws by case, and values of the prior."""
     skip_without("bagpipes")
-    return call(with_and_without, CASES, N, cwd=tmp_path_factory.mktemp("joint"))
+    return call(with_and_without, request.param, N, cwd=tmp_path_factory.mktemp("joint"))
+
+
+@pytest.fixture
+def cases(fits):
+    """Joint priors of the fits, without those of none."""
+    return [names for names in fits[0] if names]
 
 
 def log_weight(names, values):
@@ -59,33 +69,39 @@ def distances(names, fits, *, screen=False):
     return np.array(apart)
 
 
-@pytest.mark.parametrize("names", CASES, ids="+".join)
 class TestWeights:
     """Draws of the plain fit, weighted by the joint priors, are those of the fit under them."""
 
-    def test_draws(self, fits, names):
-        apart = distances(names, fits)
-        assert np.abs(apart).max() < 4.5
-        assert np.std(apart) < 1.5
+    def test_draws(self, fits, cases):
+        for names in cases:
+            apart = distances(names, fits)
+            assert np.abs(apart).max() < 4.5
+            assert np.std(apart) < 1.5
 
-    def test_evidence(self, fits, names):
-        """The mean weight in the posterior over that in the prior."""
-        found, prior = fits
-        norm = 0.0
-        if "main_sequence" in names:
-            everything = prior | {"dust:delta": np.full(len(prior["A_V"]), 0.0)}
-            alone = tuple(name for name in names if name != "slope_of_A_V")
-            norm = np.log(np.mean(np.exp(log_weight(alone, everything))))
-        for (plain, before, _), (_, after, _) in zip(found[()], found[names], strict=True):
-            weight = np.exp(log_weight(names, plain))
-            expected = before + np.log(weight.mean()) - norm
-            error = np.std(weight) / weight.mean() / np.sqrt(len(weight))
-            assert after == pytest.approx(expected, abs=4.0 * error + 0.12)
+    def test_evidence(self, fits, cases):
+        for names in cases:
+            assert_evidence(names, *fits)
 
-    def test_enough_models(self, fits, names):
-        assert min(ess for *_, ess in fits[0][names]) > 400.0
+    def test_enough_models(self, fits, cases):
+        for names in cases:
+            assert min(ess for *_, ess in fits[0][names]) > 400.0
 
 
+def assert_evidence(names, found, prior):
+    """It is the mean weight in the posterior over that in the prior."""
+    norm = 0.0
+    if "main_sequence" in names:
+        everything = prior | {"dust:delta": np.full(len(prior["A_V"]), 0.0)}
+        alone = tuple(name for name in names if name != "slope_of_A_V")
+        norm = np.log(np.mean(np.exp(log_weight(alone, everything))))
+    for (plain, before, _), (_, after, _) in zip(found[()], found[names], strict=True):
+        weight = np.exp(log_weight(names, plain))
+        expected = before + np.log(weight.mean()) - norm
+        error = np.std(weight) / weight.mean() / np.sqrt(len(weight))
+        assert after == pytest.approx(expected, abs=4.0 * error + 0.12)
+
+
+@pytest.mark.slow
 def test_attenuation_is_that_of_the_screen(tmp_path):
     """Where some light is behind no dust, joint priors are of the A_V of the dust itself."""
     skip_without("bagpipes")
