@@ -126,7 +126,7 @@ def add_catalog_options(parser):
         action="append",
         metavar="UNIT|COLUMN=UNIT|BAND=UNIT",
         help="unit of fluxes without a declared unit, such as uJy or ABmag, or of one column, or "
-        "of the image of a band; may be repeated",
+        "of all with a name such as 'HST_*', or of the image of a band; may be repeated",
     )
     parser.add_argument("--redshift", help="column of redshifts; '' for none")
     parser.add_argument(
@@ -135,7 +135,13 @@ def add_catalog_options(parser):
         help="E(B-V) of the Milky Way, to correct fluxes that are not corrected",
     )
     parser.add_argument("--error-floor", type=float, default=0.0, help="fraction of the flux")
-    parser.add_argument("--column", action="append", metavar="NAME=COLUMN", help="column to read")
+    parser.add_argument(
+        "--column",
+        action="append",
+        metavar="NAME=COLUMN",
+        help="column to read, by its name in a sample, such as flux_F277W=f3; of all bands, as in "
+        "'{band}=NRC_{band}_tot' with '{band}_err=NRC_{band}_err'; may be repeated",
+    )
     parser.add_argument(
         "--image",
         action="append",

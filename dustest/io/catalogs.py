@@ -44,12 +44,14 @@ def read_catalog(
         Columns of the catalogue by their name in the sample, such as
         ``{"redshift": "z_eazy", "flux_F277W": "f3", "flux_err_F277W": "e3"}``, in any letter case
         and spelling of the band. Where it names fluxes, only these are read. Other names are kept
-        as they are.
+        as they are. ``{"{band}": "NRC_{band}_tot", "{band}_err": "NRC_{band}_err"}`` names the
+        fluxes and errors of every band that the catalogue has.
     unit : `~astropy.units.Unit`, str or dict of str to unit, optional
         Unit of fluxes without a declared unit, in place of that of the layout;
         ``astropy.units.ABmag`` for magnitudes, whose errors are then in magnitudes. It may not
-        contradict a declared unit. A dict gives units by column of the catalogue, or by band, and
-        ``"*"`` for all others; these also replace a declared unit that is not understood.
+        contradict a declared unit. A dict gives units by column of the catalogue, or by band, or
+        for all fluxes with a name such as ``"HST_*"``, and ``"*"`` for all others; these also
+        replace a declared unit that is not understood.
     error_floor : float, optional
         Fraction of the flux that is added to its error in quadrature, from 0 to 1. If a sample
         already has a floor, only the difference is added.

@@ -20,10 +20,10 @@ class TestOverwrite:
         output = tmp_path / "result.fits"
         words = ["estimate", catalog, "--output", str(output)]
         assert main([*words, "--overwrite"]) == 0
-        assert main([*words, "--set", "meurer.dust_law=SMC"]) == 1
+        assert main([*words, "--set", "meurer.relation=Reddy15"]) == 1
         assert "pass --overwrite to replace them, --resume to res" in capsys.readouterr().err
         before = DustTable.read(output)
-        assert main([*words, "--overwrite", "--set", "meurer.dust_law=SMC"]) == 0
+        assert main([*words, "--overwrite", "--set", "meurer.relation=Reddy15"]) == 0
         assert (DustTable.read(output)["A_V"] != before["A_V"]).any()
 
     def test_tables_of_a_comparison_are_replaced(self, catalog, tmp_path, monkeypatch, capsys):

@@ -1,6 +1,7 @@
 """Catalogues of photometry."""
 
 import builtins
+import re
 import warnings
 from dataclasses import replace
 
@@ -23,7 +24,7 @@ from dustest.data import (
     MissingDependencyError,
     ReadError,
 )
-from dustest.io import layouts, read_catalog
+from dustest.io import layouts, open_catalog, read_catalog
 
 FORMATS = ["fits", "ecsv", "csv", "parquet", "hdf5", "vot"]
 WRITERS = {"ecsv": "ascii.ecsv", "csv": "ascii.csv", "vot": "votable"}
@@ -1151,3 +1152,57 @@ class TestRealCatalogs:
     def test_slopes_are_no_photometry(self, shared_data):
         with pytest.raises(InputError, match="source, url, z, beta"):
             read_catalog(shared_data / "catalogs" / "published_uv_slopes.csv")
+
+
+class TestPatterns:
+    COLUMNS = {"{band}": "NRC_{band}_tot", "{band}_err": "NRC_{band}_e"}  # noqa: RUF012
+
+    @pytest.fixture
+    def table(self):
+        table = Table({"id": [1, 2], "NRC_x_tot": [0.0, 0.0], "HST_F606W": [9.0, 9.0]})
+        for band, flux in {"f277w": 270.0, "F356W": 26.0}.items():
+            table[f"NRC_{band}_tot"], table[f"NRC_{band}_e"] = [flux, flux], [0.1, 0.1]
+        return table
+
+    def test_columns_of_every_band(self, table, tmp_path):
+        table.write(tmp_path / "a.fits")
+        for source in (table, tmp_path / "a.fits"):
+            sample = read_catalog(source, columns=self.COLUMNS, unit=u.nJy)
+            assert sample.bands == ("F277W", "F356W")
+            np.testing.assert_array_equal(sample["flux_F277W"].value, [270.0, 270.0])
+            np.testing.assert_array_equal(sample["flux_err_F356W"].value, [0.1, 0.1])
+
+    def test_parts_have_the_same_columns(self, table, tmp_path):
+        table.write(tmp_path / "a.fits")
+        options = {"columns": self.COLUMNS, "unit": u.nJy}
+        (part,) = open_catalog(tmp_path / "a.fits", **options).samples()
+        assert part.bands == ("F277W", "F356W")
+
+    def test_a_column_that_is_named_takes_precedence(self, table):
+        own = {"flux_F277W": "HST_F606W", "flux_err_F277W": "NRC_f277w_e"}
+        sample = read_catalog(table, columns=self.COLUMNS | own, unit=u.nJy)
+        np.testing.assert_array_equal(sample["flux_F277W"].value, [9.0, 9.0])
+
+    def test_units_of_columns_with_a_star(self, table):
+        units = {"nrc_*": u.uJy, "F356W": u.ABmag}
+        sample = read_catalog(table, columns=self.COLUMNS, unit=units)
+        np.testing.assert_allclose(sample["flux_F277W"].to_value(u.nJy), 270_000.0)
+        np.testing.assert_allclose(sample["flux_F356W"].to_value(u.nJy), 144.54, rtol=1e-4)
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"columns": {"{band}": "NRC_tot"}}, "must have {band} once in both names"),
+            ({"columns": {"flux": "NRC_{band}"}}, "must have {band} once in both names"),
+            ({"columns": COLUMNS | {"{band}": "NIC_{band}"}}, "has no column like NIC_{band}"),
+            ({"columns": {"{band}": "NRC_{band}_tot"}}, "must name flux_err_F277W too"),
+            ({"columns": COLUMNS, "unit": {"HST_*": u.nJy}}, "none is like 'HST_*': NRC_f277w"),
+            (
+                {"columns": COLUMNS, "unit": {"NRC_*": u.nJy, "*_tot": u.uJy}},
+                "unit must name each column once",
+            ),
+        ],
+    )
+    def test_mistakes(self, table, options, message):
+        with pytest.raises(InputError, match=re.escape(message)):
+            read_catalog(table, **({"unit": u.nJy} | options))

@@ -20,6 +20,7 @@ from dustest.data.checks.units import (
 from dustest.data.errors import DustestWarning, InputError
 from dustest.data.messages import argument, did_you_mean, shown
 from dustest.io._catalog.comments import unit_in_comments
+from dustest.io._catalog.patterns import columns_like
 
 __all__ = ["ALL_OTHERS", "GivenUnits", "flux_units", "read_units"]
 
@@ -65,7 +66,7 @@ class GivenUnits:
             If a key names no column or band that is read, or two keys name the same one.
         """
         found, followers, keys = {}, {}, {}
-        for key, unit in self.by_column.items():
+        for key, unit in _without_stars(self.by_column, names, pairs).items():
             column, error = _columns_of(key, names, pairs)
             if column in found:
                 msg = (
@@ -77,6 +78,23 @@ class GivenUnits:
             if error is not None:
                 followers[error] = _error_unit(unit)
         return GivenUnits(self.bare, followers | found)
+
+
+def _without_stars(by_column, names, pairs):
+    """Units by column or band, those of names with a star for columns without one of their own."""
+    named = {key: unit for key, unit in by_column.items() if ALL_OTHERS not in key}
+    own = {_columns_of(key, names, pairs)[0] for key in named}
+    starred, keys = {}, {}
+    for key in by_column.keys() - named.keys():
+        for name in columns_like(key, pairs):
+            if name in keys:
+                msg = (
+                    f"unit must name each column once, and {keys[name]!r} and {key!r} both are "
+                    f"like {name}: give a unit of {name} alone, or leave one out"
+                )
+                raise InputError(msg)
+            starred[name], keys[name] = by_column[key], key
+    return named | {name: unit for name, unit in starred.items() if name not in own}
 
 
 def _columns_of(key, names, pairs):

@@ -9,14 +9,16 @@ from dustest.data.checks.positions import DEC_COLUMNS, RA_COLUMNS
 from dustest.data.errors import InputError
 from dustest.data.kinds import KINDS
 from dustest.data.kinds import find_column as find_kind_column
-from dustest.data.messages import argument, did_you_mean
+from dustest.data.messages import argument, did_you_mean, shown
 from dustest.io._catalog.lookup import find_column
+from dustest.io._catalog.patterns import BAND, band_columns, check_patterns
 from dustest.io._catalog.redshifts import redshift_columns
 from dustest.io.layouts import LAYOUTS, find_layout, get_layout
 
 __all__ = ["Request", "make_request"]
 
 _FLUX, _ERROR = "flux_", "flux_err_"
+_SHORT_PATTERNS = {BAND: f"flux_{BAND}", f"{BAND}_err": f"flux_err_{BAND}"}
 _TYPING_ERROR = 0.85
 
 
@@ -45,6 +47,11 @@ class Request:
     without_redshifts: bool = False
 
     @property
+    def _has_patterns(self):
+        """Whether columns are named for all bands at once."""
+        return any(BAND in name for name in self.columns)
+
+    @property
     def pairs(self):
         """Columns of flux and error by band, if the user names them (dict)."""
         fluxes = [n for n in self.columns if n.startswith(_FLUX) and not n.startswith(_ERROR)]
@@ -60,7 +67,8 @@ class Request:
         """Columns that may be in another extension of the file (list of str)."""
         redshifts = [] if self.without_redshifts else redshift_columns(self.redshifts)
         ebv = [self.ebv] if isinstance(self.ebv, str) else []
-        return [*RA_COLUMNS, *DEC_COLUMNS, *self.columns.values(), *redshifts, *ebv]
+        named = [name for name in self.columns.values() if BAND not in name]
+        return [*RA_COLUMNS, *DEC_COLUMNS, *named, *redshifts, *ebv]
 
     def layout_of(self, names):
         """Layout of a catalogue with these columns, or None."""
@@ -82,9 +90,12 @@ class Request:
         Raises
         ------
         InputError
-            If a column does not exist.
+            If a column does not exist, or a pattern is like none, or like a flux without error.
         """
-        columns = {key: find_column(names, name, "columns") for key, name in self.columns.items()}
+        named = band_columns(self.columns, names)
+        columns = {key: find_column(names, name, "columns") for key, name in named.items()}
+        if self._has_patterns:
+            _check_found(self.columns, columns, names)
         redshifts = tuple(find_column(names, name, "redshift") for name in self.redshifts)
         ebv = self.ebv
         if isinstance(ebv, str):
@@ -107,6 +118,9 @@ class Request:
             In the order of the catalogue.
         """
         names = table.colnames
+        if self._has_patterns:
+            named = replace(self, columns=band_columns(self.columns, names))
+            return named.select(table, kind_columns)
         layout = self.layout_of(names)
         if layout is None and not self.columns:
             return names
@@ -121,6 +135,25 @@ class Request:
             doubles = layout.doubles(names).values()
             keep |= {name for pairs in doubles for pair in pairs for name in pair}
         return [name for name in names if name in keep]
+
+
+def _check_found(patterns, columns, names):
+    """Raise an error for a pattern that no column is like, and for fluxes without errors."""
+    sources = {name.lower() for name in columns.values()}
+    for key, pattern in patterns.items():
+        if BAND in key and not sources & {one.lower() for one in _like(pattern, names)}:
+            msg = (
+                f"columns must have the name of a band in place of {BAND}, and the catalogue has "
+                f"no column like {pattern}: it has {shown(names)}"
+            )
+            raise InputError(msg)
+    for name in columns:
+        _check_partner(name, columns)
+
+
+def _like(pattern, names):
+    """Columns like one pattern."""
+    return band_columns({BAND: pattern}, names).values()
 
 
 def make_request(columns, redshift, layout, foreground_ebv):
@@ -163,6 +196,7 @@ def _check_columns(columns):
     ):
         msg = f"columns must map names of the sample to names of the catalogue, got {columns!r}"
         raise InputError(msg)
+    check_patterns(columns)
     checked = {_sample_name(name): source for name, source in columns.items()}
     if len(checked) < len(columns):
         msg = f"columns must name each column of the sample once, got {sorted(columns)}"
@@ -196,6 +230,7 @@ def _is_known(band):
 
 def _sample_name(name):
     """Name of a column of a sample, in any letter case and spelling of the band."""
+    name = _SHORT_PATTERNS.get(name, name)
     lower = name.lower()
     plain = [one.name for kind in KINDS.values() if not kind.per for one in kind.columns]
     if lower in ("id", *plain):
