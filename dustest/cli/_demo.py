@@ -14,7 +14,6 @@ _PARAMETERS = {"bagpipes": {"extra": ("priors",)}}
 """Two sets of assumptions, whose effect the report shows."""
 _NOTE = "The galaxies are simulated."
 _QUANTITIES = ("A_V", "log_sSFR")
-_N_DRAWS = 200
 _WIDTH = 88
 
 
@@ -56,7 +55,6 @@ def _demo(options):
         sample,
         limits=limits,
         truth=truth,
-        draws=_N_DRAWS,
         n_jobs=-1 if options.n_jobs is None else options.n_jobs,
         random_state=seed,
         notes=(_NOTE, *notes),
