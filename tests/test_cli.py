@@ -59,6 +59,13 @@ class TestEstimate:
         assert json.loads(table.meta["params"])["relation"] == "Reddy15"
         assert "30 galaxies by meurer" in capsys.readouterr().out
 
+    def test_draws_are_kept(self, catalog, tmp_path, capsys):
+        output = tmp_path / "result.fits"
+        assert main(["estimate", catalog, "--draws", "5", "--output", str(output)]) == 0
+        assert DustTable.read(output)["A_V_draws"].shape == (30, 5)
+        assert main(["estimate", catalog, "--draws", "-1", "--output", str(output)]) == 1
+        assert "--draws must be" in capsys.readouterr().err
+
     def test_large_catalogues_are_read_in_parts(self, tmp_path, capsys, monkeypatch):
         sample, _ = load_demo()
         path, whole, parts = (tmp_path / f"{name}.fits" for name in ("catalog", "whole", "parts"))
@@ -249,11 +256,12 @@ class TestCompare:
         load_demo()[1].write(truth)
         words = ["-e", "meurer", "-e", "constant:12", "--reference", "meurer"]
         words += ["--truth", str(truth), "--tables", str(tables), "--output", str(output)]
-        assert main(["compare", catalog, *words]) == 0
+        assert main(["compare", catalog, "--draws", "3", *words]) == 0
         page = output.read_text()
         assert "constant ran on the first 12 of 30 galaxies only" in page
         assert "simulated demo galaxies" in page
         assert len(DustTable.read(tables / "constant.ecsv")) == 12
+        assert DustTable.read(tables / "meurer.ecsv")["A_V_draws"].shape == (30, 3)
         assert str(output) in capsys.readouterr().out
 
     def test_estimators_without_data_are_left_out(self, catalog, tmp_path, monkeypatch):
@@ -261,6 +269,7 @@ class TestCompare:
 
         def compare(estimators, sample, **options):
             calls.append((set(estimators), " ".join(options["notes"])))
+            return SimpleNamespace(failures={})
 
         monkeypatch.setattr("dustest.compare", compare)
         monkeypatch.setattr("dustest.cli._catalogs.write_report", lambda *_: 0)
@@ -273,10 +282,47 @@ class TestCompare:
         assert "balmer was left out: the sample has no line columns." in notes
         assert (asked, others) == ({"balmer"}, "")
 
-    @pytest.mark.parametrize("word", ["meurer:0", "meurer:x", "meurer:"])
+    @pytest.mark.parametrize("word", ["meurer:0", "meurer:x", "meurer:", "=meurer", "a=", "a=:3"])
     def test_numbers_of_rows(self, catalog, capsys, word):
         assert main(["compare", catalog, "-e", word]) == 1
-        assert "NAME:ROWS" in capsys.readouterr().err
+        assert "NAME=ESTIMATOR:ROWS" in capsys.readouterr().err
+
+    def test_several_runs_of_one_estimator(self, catalog, tmp_path, monkeypatch):
+        calls = []
+
+        def compare(estimators, sample, **options):
+            calls.append((estimators, options["limits"]))
+            return SimpleNamespace(failures={"smc": "no"})
+
+        monkeypatch.setattr("dustest.compare", compare)
+        monkeypatch.setattr("dustest.cli._catalogs.write_report", lambda *_: 0)
+        words = ["-e", "calzetti=meurer", "-e", "smc=meurer:5", "--set", "smc.dust_law=SMC"]
+        output = ["--output", str(tmp_path / "report.html")]
+        # A run that was asked for has no result.
+        assert main(["compare", catalog, *words, "-e", "constant:3", *output]) == 1
+        ((estimators, limits),) = calls
+        laws = {name: estimators[name].dust_law for name in ("calzetti", "smc")}
+        assert laws == {"calzetti": MeurerEstimator().dust_law, "smc": "SMC"}
+        assert list(estimators) == ["calzetti", "smc", "constant"]
+        assert limits == {"smc": 5, "constant": 3}
+
+    @pytest.mark.parametrize(
+        ("words", "reason"),
+        [
+            (["-e", "meurer", "-e", "meurer:5"], "meurer twice: name the runs, as in -e first=m"),
+            (["-e", "a=meurer", "-e", "a=constant"], "--estimator must have every name once"),
+            (["-e", "truth=meurer"], "which is that of the true values"),
+            (["-e", "a=merer"], "did you mean 'meurer'"),
+            (["-e", "a=meurer", "--set", "meurer.relation=x"], "an estimator that runs (a)"),
+            (["-e", "a=meurer", "--model", "a.model"], "or name the run, as in -e run=meurer"),
+            (["--model", "a/b.model", "--model", "b.model"], "must have another name than b"),
+        ],
+    )
+    def test_names_that_clash(self, catalog, capsys, words, reason):
+        assert main(["compare", catalog, *words]) == 1
+        error = capsys.readouterr().err
+        assert reason in error
+        assert len(error.splitlines()) == 1
 
     def test_report_that_cannot_be_written_stops_before_anything_runs(
         self, catalog, tmp_path, capsys, monkeypatch

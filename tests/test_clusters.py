@@ -65,17 +65,17 @@ def test_simulations(cluster, tmp_path):
     )
 
     def simulate(path, **options):
-        simulator.stream(800, path, random_state=250211, **options)
+        simulator.stream(520, path, random_state=250211, **options)
 
     one, two, dask = run_everywhere(simulate, tmp_path)
-    assert len(one) == 1 + 3 * 4
+    assert len(one) == 1 + 3 * 3
     assert one == two == dask
 
 
 @pytest.mark.parametrize("preset", ["default", "Fu"])
 def test_fits(cluster, tmp_path, preset):
     simulator = GalaxySimulator(["F277W"], redshift=(7, 7.3), population="0.1", spectrograph=None)
-    sample, _ = simulator.draw(200, random_state=250212)
+    sample, _ = simulator.draw(136, random_state=250212)
     names = [name for name in sample.colnames if name.startswith("flux_")]
     sample = sample[["id", "redshift", *names]]
     sample = sample[np.random.default_rng(250213).permutation(len(sample))]

@@ -3,7 +3,8 @@
 import argparse
 import sys
 
-from dustest.cli import _catalogs, _demo, _networks, _records, _studies
+from dustest.cli import _catalogs, _demo, _networks, _records, _results, _studies
+from dustest.cli._examples import add_examples
 from dustest.cli._remedies import option_of, with_options, writer_for
 from dustest.cli._scheduler import on_scheduler
 
@@ -79,6 +80,7 @@ def _parser():
     )
     parser.add_argument("--version", action="version", version=f"dustest {__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
-    for part in (_catalogs, _demo, _networks, _studies, _records):
+    for part in (_catalogs, _demo, _networks, _studies, _results, _records):
         part.add_commands(commands)
+    add_examples(commands.choices)
     return parser

@@ -4,15 +4,18 @@ import sys
 from pathlib import Path
 
 from dustest.cli._estimators import (
-    chosen_rows,
+    chosen_runs,
     given_parameters,
     load_networks,
     make_estimator,
+    named_networks,
     notes_on,
     ready_made,
     row_limits,
     without_data,
 )
+from dustest.cli._outputs import remove_result
+from dustest.cli._priors import add_prior
 from dustest.cli._words import add_run_options, check_not_input, diameter, say, split_pairs
 
 __all__ = [
@@ -54,7 +57,8 @@ def _add_estimate(commands):
     parser.add_argument(
         "--output", required=True, help="result: .fits, .ecsv, .parquet or .h5; kept if it exists"
     )
-    parser.add_argument("--resume", action="store_true", help="resume an earlier run")
+    _add_draws(parser)
+    _add_earlier(parser, "resume an earlier run", "replace the result of an earlier run")
     parser.set_defaults(run=_estimate)
 
 
@@ -66,9 +70,10 @@ def _add_compare(commands):
         "-e",
         "--estimator",
         action="append",
-        metavar="NAME[:ROWS]",
-        help="estimator, optionally with the number of galaxies to use; may be repeated "
-        "(default: all installed ones for which the sample has data, slow ones on 10 galaxies)",
+        metavar="[NAME=]ESTIMATOR[:ROWS]",
+        help="estimator, optionally with a name, for several runs of one estimator, and with the "
+        "number of galaxies to use; may be repeated (default: all installed ones for which the "
+        "sample has data, slow ones on 10 galaxies)",
     )
     parser.add_argument(
         "--model",
@@ -84,8 +89,28 @@ def _add_compare(commands):
         "--output", default="dustest-report.html", help="report (default: %(default)s)"
     )
     parser.add_argument("--tables", metavar="FOLDER", help="folder for the result tables")
-    parser.add_argument("--resume", action="store_true", help="resume with the tables of --tables")
+    _add_draws(parser)
+    _add_earlier(parser, "resume with the tables of --tables", "replace the tables of --tables")
     parser.set_defaults(run=_compare)
+
+
+def _add_draws(parser):
+    """Option of the commands that make results."""
+    parser.add_argument(
+        "--draws",
+        type=int,
+        default=0,
+        metavar="N",
+        help="joint draws of the posterior to keep for each galaxy, for figures of single "
+        "galaxies (default: %(default)s)",
+    )
+
+
+def _add_earlier(parser, resume, overwrite):
+    """Options for results of an earlier run, which are kept without them."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--resume", action="store_true", help=resume)
+    group.add_argument("--overwrite", action="store_true", help=overwrite)
 
 
 def add_catalog_options(parser):
@@ -139,8 +164,10 @@ def add_catalog_options(parser):
         "--set",
         action="append",
         metavar="ESTIMATOR.PARAMETER=VALUE",
-        help="parameter of an estimator, such as meurer.relation=Reddy15",
+        help="parameter of an estimator, or of a named run of compare, such as "
+        "meurer.relation=Reddy15; may be repeated",
     )
+    add_prior(parser)
     add_run_options(parser)
 
 
@@ -149,8 +176,8 @@ def _estimate(options):
     from dustest.data import InputError
     from dustest.data.files.paths import check_writable
 
-    if options.model and (options.estimator or options.set):
-        msg = "--model stands for itself, without --estimator and --set"
+    if options.model and (options.estimator or options.set or options.prior):
+        msg = "--model stands for itself, without --estimator, --set and --prior"
         raise InputError(msg)
     check_writable(options.output)
     check_not_input(options.output, options.catalog, options.model, *_image_files(options))
@@ -158,14 +185,20 @@ def _estimate(options):
     if options.model:
         estimator = load_networks(options.model, options.seed)
     else:
-        estimator = make_estimator(name, given_parameters(options, [name]), options.seed)
+        estimator = make_estimator(name, given_parameters(options, {name: name}), options.seed)
     if is_read_in_parts(options):
         galaxies = _open(options)
     else:
         galaxies = read_sample(options)
         _check_images(options, galaxies)
+    if options.overwrite:
+        remove_result(options.output)
     table = estimator.estimate(
-        galaxies, output=options.output, resume=options.resume, n_jobs=options.n_jobs
+        galaxies,
+        output=options.output,
+        resume=options.resume,
+        n_jobs=options.n_jobs,
+        draws=options.draws,
     )
     say(f"{len(table)} galaxies by {name}: {options.output}")
     _say_missing(table if hasattr(table, "parts") else [table])
@@ -226,18 +259,25 @@ def _compare(options):
         msg = "--resume needs --tables, the folder of the run to resume"
         raise InputError(msg)
     check_not_input(options.output, options.catalog, options.truth)
-    chosen = chosen_rows(options.estimator, ready_made())
-    parameters = given_parameters(options, chosen)
+    runs = chosen_runs(options.estimator, ready_made())
+    networks = named_networks(options.model, runs)
+    parameters = given_parameters(options, {name: run.estimator for name, run in runs.items()})
     truth = None if options.truth is None else read_table(options.truth)
     sample = read_sample(options)
     _check_images(options, sample)
-    estimators = {name: make_estimator(name, parameters, options.seed) for name in chosen}
+    estimators = {
+        name: make_estimator(run.estimator, parameters, options.seed, run=name)
+        for name, run in runs.items()
+    }
     # An estimator that was asked for by name is not left out: its failure is reported.
     idle = {} if options.estimator else without_data(estimators, sample)
     estimators = {name: made for name, made in estimators.items() if name not in idle}
-    limits = row_limits(chosen, estimators, len(sample))
+    limits = row_limits(runs, estimators, len(sample))
     notes = (*notes_on(limits, estimators, len(sample)), *idle.values())
-    estimators |= {Path(word).stem: load_networks(word, options.seed) for word in options.model}
+    estimators |= {name: load_networks(word, options.seed) for name, word in networks.items()}
+    if options.overwrite and options.tables is not None:
+        for name in estimators:
+            remove_result(Path(options.tables) / f"{name}.ecsv")
     comparison = compare(
         estimators,
         sample,
@@ -247,10 +287,13 @@ def _compare(options):
         output=options.tables,
         resume=options.resume,
         n_jobs=options.n_jobs,
+        draws=options.draws,
         random_state=0 if options.seed is None else options.seed,
         notes=notes,
     )
-    return write_report(comparison, options.output)
+    write_report(comparison, options.output, sample)
+    asked = {*(runs if options.estimator else ()), *networks}
+    return 1 if asked & set(comparison.failures) else 0
 
 
 def read_sample(options):
@@ -413,10 +456,9 @@ def _number_or_name(word):
         return word
 
 
-def write_report(comparison, path):
-    """Write the report and print its path."""
-    comparison.to_html(path)
+def write_report(comparison, path, sample=None):
+    """Write the report, with stamps of the sample, and print its path."""
+    comparison.to_html(path, sample=sample)
     for name, reason in comparison.failures.items():
         sys.stderr.write(f"dustest: {name} gave no result: {reason}\n")
     say(f"report: {Path(path).resolve()}")
-    return 0

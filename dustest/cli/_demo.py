@@ -14,6 +14,7 @@ _PARAMETERS = {"bagpipes": {"extra": ("priors",)}}
 """Two sets of assumptions, whose effect the report shows."""
 _NOTE = "The galaxies are simulated."
 _QUANTITIES = ("A_V", "log_sSFR")
+_N_DRAWS = 200
 _WIDTH = 88
 
 
@@ -55,6 +56,7 @@ def _demo(options):
         sample,
         limits=limits,
         truth=truth,
+        draws=_N_DRAWS,
         n_jobs=-1 if options.n_jobs is None else options.n_jobs,
         random_state=seed,
         notes=(_NOTE, *notes),
@@ -62,7 +64,8 @@ def _demo(options):
     for quantity in filter(comparison.quantities.__contains__, _QUANTITIES):
         _say_results(comparison, quantity)
     say("\nFigures and all numbers, for a browser:")
-    return write_report(comparison, options.output)
+    write_report(comparison, options.output, sample)
+    return 0
 
 
 def _say_galaxies(sample, n_others):
@@ -95,10 +98,9 @@ def _first_words(estimator):
 def _say_results(comparison, quantity):
     """Print what the methods find for one quantity, beside the truth and the baseline."""
     from dustest.data.formatting import format_value
-    from dustest.report.verdict import verdict
     from dustest.validation.matching import values_of
 
-    sentences = verdict(comparison, quantity)
+    sentences = comparison.verdict(quantity)
     ends = {"the truth": comparison.truth, "the baseline": comparison.tables.get(_BASELINE)}
     medians = [
         f"{name} {format_value(_median(values_of(table, quantity)))}"

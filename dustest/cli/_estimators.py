@@ -1,16 +1,20 @@
 """Estimators by their names on the command line."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
+from dustest.cli._priors import with_priors
 from dustest.cli._words import read_value, split_pair
 
 __all__ = [
     "SLOW_ROWS",
-    "chosen_rows",
+    "Run",
+    "chosen_runs",
     "given_parameters",
     "is_slow",
     "load_networks",
     "make_estimator",
+    "named_networks",
     "notes_on",
     "ready_for",
     "ready_made",
@@ -23,8 +27,30 @@ SLOW_ROWS = 10
 _FIRST_ROWS_SEPARATOR = ":"
 
 
-def given_parameters(options, estimators):
-    """Parameters by estimator from ``--set``, for estimators that run."""
+@dataclass(frozen=True)
+class Run:
+    """A run of an estimator in a comparison.
+
+    Parameters
+    ----------
+    name : str
+        Name of the run.
+    estimator : str
+        Name of the estimator.
+    rows : int, "slow" or None
+        Number of galaxies; None for all, "slow" for the default of slow estimators.
+    """
+
+    name: str
+    estimator: str
+    rows: int | str | None = None
+
+
+def given_parameters(options, runs):
+    """Parameters by run from ``--set`` and ``--prior``.
+
+    Runs are the name of the estimator by that of the run, which is usually the same.
+    """
     from dustest.data import InputError
     from dustest.data.messages import did_you_mean
 
@@ -35,29 +61,51 @@ def given_parameters(options, estimators):
         if not separator:
             msg = f"--set must look like ESTIMATOR.PARAMETER=VALUE, got {word!r}"
             raise InputError(msg)
-        if estimator not in estimators:
+        if estimator not in runs:
             msg = (
-                f"--set must name an estimator that runs ({', '.join(estimators)}), got {word!r}: "
-                f"{did_you_mean(estimator, estimators)}"
+                f"--set must name an estimator that runs ({', '.join(runs)}), got {word!r}: "
+                f"{did_you_mean(estimator, runs)}"
             )
             raise InputError(msg.rstrip(": "))
         parameters.setdefault(estimator, {})[parameter] = read_value(value)
-    return parameters
+    return with_priors(parameters, getattr(options, "prior", None), runs)
 
 
-def chosen_rows(words, installed):
-    """Number of galaxies by estimator; None for all, or for the default of a slow one."""
+def chosen_runs(words, installed):
+    """Runs by name, of words such as ``bagpipes:20`` or ``smc=bagpipes:20``."""
     from dustest.data import InputError
 
-    chosen = {}
+    runs = {}
     for word in words or installed:
-        name, separator, rows = word.partition(_FIRST_ROWS_SEPARATOR)
-        if separator and not (rows.isdecimal() and int(rows) > 0):
-            msg = f"--estimator must look like NAME or NAME:ROWS, got {word!r}"
+        run = _read_run(word, None if words else "slow")
+        if run.name in runs:
+            msg = (
+                f"--estimator must have every name once, got {run.name} twice: name the runs, as "
+                f"in -e first={run.estimator} -e second={run.estimator}"
+            )
             raise InputError(msg)
-        default = None if words else "slow"
-        chosen[name] = int(rows) if separator else default
-    return chosen
+        runs[run.name] = run
+    return runs
+
+
+def _read_run(word, rows):
+    """Run of a word, with a number of galaxies if the word has none."""
+    from dustest.data import InputError
+    from dustest.validation.matching import TRUTH
+
+    named, separator, count = word.partition(_FIRST_ROWS_SEPARATOR)
+    name, equals, estimator = named.partition("=")
+    is_count = count.isdecimal() and int(count) > 0
+    if (separator and not is_count) or (equals and not (name and estimator)):
+        msg = (
+            "--estimator must look like ESTIMATOR, ESTIMATOR:ROWS, NAME=ESTIMATOR or "
+            f"NAME=ESTIMATOR:ROWS, got {word!r}"
+        )
+        raise InputError(msg)
+    if name == TRUTH:
+        msg = f"--estimator must have another name than {name}, which is that of the true values"
+        raise InputError(msg)
+    return Run(name, estimator or name, int(count) if separator else rows)
 
 
 def is_slow(estimator):
@@ -65,11 +113,11 @@ def is_slow(estimator):
     return estimator.isolated and estimator.rows_at_once == 1
 
 
-def row_limits(chosen, estimators, n_galaxies):
+def row_limits(runs, estimators, n_galaxies):
     """Number of galaxies of each limited estimator."""
     limits = {}
     for name, made in estimators.items():
-        rows = chosen[name]
+        rows = runs[name].rows
         slow = SLOW_ROWS if is_slow(made) else None
         limit = slow if rows == "slow" else rows
         if limit is not None and limit < n_galaxies:
@@ -133,16 +181,17 @@ def _learns_from_images(estimator):
     return estimator.__sklearn_tags__().requires_fit and not teachable
 
 
-def make_estimator(name, parameters, seed, training=None):
+def make_estimator(name, parameters, seed, training=None, run=None):
     """Make an estimator with its seed, fitted to simulated galaxies if it learns.
 
-    These are a sample and its truth, by default those of the demo.
+    These are a sample and its truth, by default those of the demo. Parameters are those of the
+    run, by default that of the name of the estimator.
     """
     from dustest.data import InputError
     from dustest.estimators import get_estimator
 
     _check_name(name)
-    estimator = get_estimator(name, **parameters.get(name, {}))
+    estimator = get_estimator(name, **parameters.get(run or name, {}))
     if _learns_from_images(estimator):
         msg = (
             f"the estimator {name} must have been trained on images: name its file, or one that "
@@ -176,6 +225,23 @@ def _check_name(name):
             f"{name!r}: {did_you_mean(name, known)}"
         )
         raise InputError(msg.rstrip(": "))
+
+
+def named_networks(words, runs=()):
+    """Words of ``--model`` by name, which is that of the file, and that of no run."""
+    from dustest.data import InputError
+    from dustest.validation.matching import TRUTH
+
+    names = {}
+    for word in words:
+        name = Path(word).stem
+        if name in names or name in runs or name == TRUTH:
+            msg = f"--model must have another name than {name}, got {word}: rename the file"
+            if name in runs:
+                msg = f"{msg}, or name the run, as in -e run={runs[name].estimator}"
+            raise InputError(msg)
+        names[name] = word
+    return names
 
 
 def load_networks(word, seed):

@@ -11,7 +11,7 @@ from dustest.cli._outputs import (
     write_table,
 )
 from dustest.cli._scheduler import add_scheduler
-from dustest.cli._words import read_value, say, split_pair
+from dustest.cli._words import add_overwrite, read_value, say, split_pair
 
 __all__ = ["add_commands"]
 
@@ -108,6 +108,7 @@ def _add_network_options(parser):
         metavar="FILE",
         help="figure of the training: .png, .pdf or .svg; without suffix, PDF and PNG",
     )
+    add_overwrite(parser)
 
 
 def _simulate(options):
@@ -126,7 +127,7 @@ def _simulate(options):
 def _train(options):
     """Train networks on simulations."""
     check_figure(options.figure)
-    check_new(options.output)
+    check_new(options.output, options.overwrite)
     simulations = _read_simulations(options)
     cnn = _network(options, simulations, n_networks=options.n_networks)
     cnn.fit(simulations, checkpoint=_made_folder(options.checkpoint))
@@ -143,14 +144,14 @@ def _tune(options):
     check_figure(options.figure)
     check_table(options.output)
     if not options.folder or _search_of(options.output) is None:
-        check_new(options.output)
+        check_new(options.output, options.overwrite)
     if options.model:
-        check_new(options.model)
+        check_new(options.model, options.overwrite)
     simulations = _read_simulations(options)
     cnn = _network(options, simulations)
     folder = _made_folder(options.folder)
     result = cnn.tune(simulations, preset=options.preset, n_trials=options.trials, folder=folder)
-    _write_trials(result.trials, options.output)
+    _write_trials(result.trials, options.output, options.overwrite)
     say(f"{len(result.trials)} trials: {options.output}")
     say("best: " + ", ".join(f"{name}={value}" for name, value in result.best.items()))
     if options.figure:
@@ -173,11 +174,11 @@ def _search_of(path):
         return None
 
 
-def _write_trials(trials, path):
+def _write_trials(trials, path, overwrite):
     """Write a table of trials, which may replace an earlier one of the same search."""
     from dustest.data import InputError
 
-    if Path(path).exists() and _search_of(path) != trials.meta["search"]:
+    if not overwrite and Path(path).exists() and _search_of(path) != trials.meta["search"]:
         msg = (
             f"{path!r} has the trials of another search, and is kept: choose another --output; "
             "those of this search are in --folder"

@@ -5,19 +5,28 @@ from pathlib import Path
 
 from dustest.cli._words import say
 
-__all__ = ["check_figure", "check_new", "check_table", "save_figure", "write_table"]
+__all__ = [
+    "check_figure",
+    "check_new",
+    "check_table",
+    "remove_result",
+    "save_figure",
+    "write_table",
+]
 
 _TABLES = {".ecsv": None, ".fits": None, ".parquet": "pyarrow", ".h5": "h5py", ".hdf5": "h5py"}
 """Suffixes of tables, and the package that writes them."""
 
 
-def check_new(path):
+def check_new(path, overwrite=False):
     """Raise an error for an existing file or missing folder, before hours of computation."""
     from dustest.data import InputError
 
     path = Path(path)
-    if path.exists() or not path.parent.is_dir():
-        problem = "is there already" if path.exists() else "is in a folder that does not exist"
+    is_kept = path.exists() and not (overwrite and path.is_file())
+    if is_kept or not path.parent.is_dir():
+        remedy = "" if path.is_dir() else ": add --overwrite to replace it"
+        problem = f"is there already{remedy}" if is_kept else "is in a folder that does not exist"
         msg = f"{str(path)!r} must be a new file in a folder that exists, and it {problem}"
         raise InputError(msg)
 
@@ -42,6 +51,21 @@ def check_table(path):
     if package is not None and find_spec(package) is None:
         msg = f"writing {path} needs the package {package}: pip install 'dustest[scale]'"
         raise MissingDependencyError(msg)
+
+
+def remove_result(path):
+    """Remove the result of an earlier run, for ``--overwrite``.
+
+    Files that no run wrote are kept, with an error, and a run that is writing it is waited for.
+    """
+    from dustest.estimators.run.store import open_store, store_path
+
+    path = Path(path)
+    store = store_path(path)
+    if path.exists() or store.exists():
+        with open_store(path, resume=True):
+            path.unlink(missing_ok=True)
+        store.unlink(missing_ok=True)
 
 
 def write_table(table, path):

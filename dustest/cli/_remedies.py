@@ -13,7 +13,9 @@ _OTHER_NAMES = {
 }
 """Options whose name differs from that of the argument."""
 
-_NOT_OPTIONS = frozenset({"catalog", "simulations", "results", "run", "command"})
+_NOT_OPTIONS = frozenset({"catalog", "simulations", "results", "id", "run", "command"})
+_RESUME = "pass --resume to resume"
+"""Remedy for results that are there, to which the command line adds another."""
 _PREFIXES = {"n": "-n"}
 _SUBJECT = re.compile(r"(\w+)(?:\[(['\"])(.*?)\2\])?(?= (?:must|has)\b)")
 
@@ -97,6 +99,8 @@ def with_options(message, options):
     message : str
         Such as ``"--error-floor must be a fraction"``; unchanged if it does not begin with one.
     """
+    if "overwrite" in options:
+        message = message.replace(_RESUME, f"pass --overwrite to replace them, {_RESUME[5:]}", 1)
     match = _SUBJECT.match(message)
     option = None if match is None else option_of(match[1], options)
     if option is None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from dustest.cli._scheduler import add_scheduler
 
 __all__ = [
+    "add_overwrite",
     "add_run_options",
     "check_not_input",
     "diameter",
@@ -95,6 +96,13 @@ def n_jobs(word):
     if number == 0:
         raise ValueError
     return number
+
+
+def add_overwrite(parser):
+    """Option of the commands that keep files that are there."""
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace files of earlier runs, which are kept"
+    )
 
 
 def add_run_options(parser):

@@ -51,7 +51,7 @@ ROLES = {
 
 
 BATCH_NAMES = frozenset(
-    {"arrays", "changed", "error_floor", "items", "row_keys", "seed", "seeded"}
+    {"arrays", "changed", "error_floor", "items", "keeps_data", "row_keys", "seed", "seeded"}
 )
 """Attributes of a batch that are no input."""
 

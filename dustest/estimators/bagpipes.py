@@ -53,6 +53,7 @@ from dustest.estimators._sed.priors.defaults import (
     BAGPIPES_REDSHIFT,
     MAX_REDSHIFT,
     MIN_REDSHIFT,
+    PRIOR_SHAPES,
 )
 from dustest.estimators._sed.priors.prior_density import PriorDensities, has_closed_form
 from dustest.estimators._sed.sample_checks import (
@@ -80,7 +81,7 @@ from dustest.physics.histories import HISTORIES
 from dustest.physics.joint_priors import JOINT_PRIORS
 from dustest.physics.stellar_grids import STELLAR_GRIDS
 
-__all__ = ["BagpipesEstimator"]
+__all__ = ["PRIOR_SHAPES", "BagpipesEstimator"]
 
 _TABULATED_BATCH, _SHARED_BATCH = 64, 1024
 _ESCALATED_BATCH = 8

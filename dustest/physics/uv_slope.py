@@ -415,7 +415,7 @@ def select_uv_pixels(wavelength, redshift, windows="broad", *, mask_lines=None):
     Examples
     --------
     >>> from dustest.physics import select_uv_pixels
-    >>> select_uv_pixels([10000.0, 12000.0, 15200.0], 7.0)
+    >>> select_uv_pixels([10000.0, 11600.0, 12000.0], 7.0)
     array([False,  True, False])
     """
     wavelength = to_floats(wavelength, "wavelength", unit=u.AA)

@@ -11,7 +11,7 @@ from os import PathLike
 from pathlib import Path
 
 from dustest.data.checks.identifiers import has_ids
-from dustest.data.checks.numbers import check_number
+from dustest.data.checks.numbers import check_number, check_whole
 from dustest.data.checks.tables import as_table, is_table_like
 from dustest.data.containers.conversion import as_sample
 from dustest.data.containers.result_files import OpenedResult, open_result
@@ -57,6 +57,7 @@ def compare(
     resume=False,
     n_jobs=None,
     progress=None,
+    draws=0,
     outlier_limit=None,
     n_bootstrap=200,
     random_state=None,
@@ -95,6 +96,9 @@ def compare(
         Number of processes, as in joblib.
     progress : bool, optional
         Whether to show progress bars; by default on terminals and in notebooks.
+    draws : int, optional
+        Number of joint draws of the posterior to keep for each galaxy, by the estimators that
+        have one; with them, pages of galaxies show the fits.
     outlier_limit : float or `~astropy.units.Quantity`, optional
         Residual beyond which a galaxy is an outlier, in the unit of each quantity; by default
         3 NMAD about the median.
@@ -157,6 +161,10 @@ def compare(
     pairs = partial(comparison_pairs, with_truth=truth is not None)
     check_overlap(ready | samples | {TRUTH: truth}, pairs(estimators, reference=reference))
     options = _run_options(samples, output, resume, n_jobs=n_jobs, progress=progress)
+    if check_whole(draws, "draws", minimum=0):
+        for name in options:
+            if getattr(estimators[name], "uncertainty", "none") != "none":
+                options[name] |= {"draws": draws}
     made, failures = _run_all(estimators, samples, options)
     tables = {name: made.get(name, ready[name]) for name in estimators if name not in failures}
     _check_any(tables, failures)

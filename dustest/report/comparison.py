@@ -16,6 +16,7 @@ from dustest.report.figures.calibration import calibration_figure
 from dustest.report.figures.galaxy.overviews import plot_galaxy
 from dustest.report.figures.panels import comparison_figure, matched_panel
 from dustest.report.html import render_report
+from dustest.report.verdict import verdict
 from dustest.validation.matching import TRUTH, gives
 from dustest.validation.metrics import METRICS
 from dustest.validation.posteriors.interval_coverage import coverage
@@ -38,6 +39,8 @@ _HEADINGS = ("quantity", "estimator", "against", "n", *(METRICS[name].label for 
 @dataclass(frozen=True, repr=False, eq=False)
 class Comparison:
     """Results of several estimators for the same galaxies, with metrics and figures.
+
+    ``print`` says what came out; notebooks show that and the metrics.
 
     Parameters
     ----------
@@ -77,12 +80,16 @@ class Comparison:
         known = "with truth" if self.truth is not None else "without truth"
         return f"<Comparison of {', '.join(self.tables)}, {known}>"
 
+    def __str__(self):
+        return "\n".join(verdict(self))
+
     def _repr_html_(self):
         rows = [
             _metric_cells(row) for row in self.metrics if row["against"] == self.default_against
         ]
         failures = [f"{name} gave no result: {reason}" for name, reason in self.failures.items()]
-        return Display(repr(self).strip("<>"), _HEADINGS, rows, [*failures, *self.notes]).to_html()
+        notes = [*verdict(self), *failures, *self.notes]
+        return Display(repr(self).strip("<>"), _HEADINGS, rows, notes).to_html()
 
     @property
     def quantities(self):
@@ -172,6 +179,28 @@ class Comparison:
             )
             raise InputError(msg)
         return comparison_figure(panels, label=QUANTITIES[quantity].label, figure=figure)
+
+    def verdict(self, quantity=None):
+        """Say what the methods find, where they disagree, and how they fare, in words.
+
+        Parameters
+        ----------
+        quantity : str, optional
+            A key of `~dustest.data.QUANTITIES`; by default A_V, or the first that is compared.
+
+        Returns
+        -------
+        sentences : list of str
+            With the truth: errors beside those of a constant, and why a method may lose to it.
+
+        Raises
+        ------
+        InputError
+            If the quantity is unknown.
+        """
+        if quantity is not None:
+            check_quantity(quantity)
+        return verdict(self, quantity)
 
     def plot_galaxy(self, id, sample=None):  # noqa: A002 - the column of the results
         """Draw one galaxy: its stamps, its SED, its slope, and the A_V of every method.
@@ -276,8 +305,19 @@ class Comparison:
         """
         return assumption_shifts(self.tables, quantity)
 
-    def to_html(self, path=None, *, title="Dust estimates compared", progress=None):
+    def to_html(
+        self,
+        path=None,
+        *,
+        title="Dust estimates compared",
+        sample=None,
+        galaxies=(),
+        progress=None,
+    ):
         """Write the report as one HTML page that needs no other file and no network access.
+
+        It lists all galaxies. Those on which the methods disagree most have a page if there is
+        more to see than numbers: stamps of ``sample``, or fits of results with draws.
 
         Parameters
         ----------
@@ -286,6 +326,10 @@ class Comparison:
             complete.
         title : str, optional
             Title of the page.
+        sample : GalaxySample, optional
+            Galaxies with cutouts, in any form that `~dustest.data.as_sample` takes.
+        galaxies : sequence of int or str, optional
+            Identifiers of further galaxies to have a page.
         progress : bool, optional
             Whether to show a progress bar; by default on terminals and in notebooks.
 
@@ -302,7 +346,8 @@ class Comparison:
         """
         if path is not None:
             check_page_file(path, "path")
-        html = render_report(self, title=title, progress=progress)
+        options = {"sample": sample, "galaxies": galaxies}
+        html = render_report(self, title=title, progress=progress, **options)
         if path is not None:
             _write(path, html)
         return html

@@ -12,8 +12,9 @@ from dustest.data.formatting import format_number, without_controls
 from dustest.data.progress import progress_bar
 from dustest.data.quantities import QUANTITIES
 from dustest.report.figures.assumptions import known_assumptions, plot_assumption_shifts
+from dustest.report.galaxy_list import list_galaxies
 from dustest.report.numbers import format_column, format_with_error
-from dustest.report.verdict import verdict
+from dustest.report.verdict import main_quantity, verdict
 from dustest.validation.disagreement import largest_disagreements
 from dustest.validation.matching import TRUTH, gives, values_of
 from dustest.validation.metrics import METRICS, residual
@@ -47,7 +48,7 @@ _PROVENANCE = {
 }
 
 
-def render_report(comparison, *, title, progress=None):
+def render_report(comparison, *, title, progress=None, sample=None, galaxies=()):
     """Render a comparison.
 
     Parameters
@@ -58,20 +59,34 @@ def render_report(comparison, *, title, progress=None):
         Title of the page.
     progress : bool, optional
         Whether to show a progress bar; by default on terminals and in notebooks.
+    sample : GalaxySample, optional
+        Galaxies with cutouts, for the pages of galaxies.
+    galaxies : sequence of int or str, optional
+        Identifiers of galaxies to have a page.
 
     Returns
     -------
     html : str
         A complete page that contains styles and figures. All text from the data is escaped.
     """
-    quantities = progress_bar(comparison.quantities, progress, desc="report", unit="quantity")
+    bar = {"desc": "report", "unit": "quantity"}
     return load_template("report.html.j2").render(
         title=title,
         comparison=comparison,
         n_galaxies=max(len(table) for table in comparison.tables.values()),
         estimators=[_estimator(name, comparison) for name in comparison.tables],
         verdict=verdict(comparison),
-        sections=[_section(comparison, quantity) for quantity in quantities],
+        listed=list_galaxies(
+            comparison,
+            main_quantity(comparison),
+            sample=sample,
+            galaxies=galaxies,
+            progress=progress,
+        ),
+        sections=[
+            _section(comparison, quantity)
+            for quantity in progress_bar(comparison.quantities, progress, **bar)
+        ],
         assumptions=_assumptions(comparison),
         flags=_raised_flags(comparison.flags),
         metrics=METRICS.values(),

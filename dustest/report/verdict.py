@@ -17,7 +17,7 @@ from dustest.validation.matching import (
     values_of,
 )
 
-__all__ = ["verdict"]
+__all__ = ["main_quantity", "verdict"]
 
 _MAIN = "A_V"
 _BASELINE = "ConstantEstimator"
@@ -28,6 +28,23 @@ _SIGMA = 2.0
 _MANY = 0.1
 """Share of galaxies from which on a flag explains an error."""
 _PRIOR = "PRIOR_DOMINATED"
+
+
+def main_quantity(comparison):
+    """Quantity that a comparison is about: A_V, or the first that is compared.
+
+    Parameters
+    ----------
+    comparison : `~dustest.report.Comparison`
+        The comparison.
+
+    Returns
+    -------
+    name : str
+        A key of `~dustest.data.QUANTITIES`.
+    """
+    found = comparison.quantities
+    return _MAIN if _MAIN in found or not found else found[0]
 
 
 def verdict(comparison, quantity=None):
@@ -60,9 +77,7 @@ def verdict(comparison, quantity=None):
     >>> print(sentences[2])
     Mean absolute error of A_V: one 0.033, two 0.533 mag; the median of all truths has 0.267.
     """
-    if quantity is None:
-        found = comparison.quantities
-        quantity = _MAIN if _MAIN in found or not found else found[0]
+    quantity = main_quantity(comparison) if quantity is None else quantity
     tables = {
         name: table
         for name, table in identified(comparison.tables).items()
@@ -117,7 +132,7 @@ def _disagreement(methods, quantity):
         share = f"{100 * apart.sum() / known.size:.0f} %"
         text += f", and beyond their 68 % intervals, which do not touch, for {share}"
     most = largest_disagreements(methods, quantity, n_rows=1)["id"][0]
-    return f"{text}. They differ most for {most}: by {format_value(known.max())}{unit}."
+    return f"{text}. They differ most for galaxy {most}: by {format_value(known.max())}{unit}."
 
 
 def _apart(methods, quantity, ids):

@@ -5,6 +5,7 @@ from itertools import groupby
 
 import numpy as np
 
+from dustest.data.progress import progress_bar
 from dustest.physics.stellar_grids import get_stellar_grid
 from dustest.simulate._sample_rows import Row
 from dustest.simulate.emission.recent_tables import RecentTables
@@ -92,7 +93,7 @@ class Pipeline:
         other._recent = RecentTables(folder=folder)
         return other
 
-    def draw(self, seed, start, stop):
+    def draw(self, seed, start, stop, progress=False):
         """Rows of drawn galaxies.
 
         Parameters
@@ -101,15 +102,19 @@ class Pipeline:
             Seed of the simulation.
         start, stop : int
             First row, and the one after the last.
+        progress : bool, optional
+            Whether to show a progress bar.
 
         Returns
         -------
         list of Row
             They depend on the seed and their number only.
         """
-        rows = []
-        for galaxy, turns in self.galaxies(seed, start, stop):
-            rows += self.observe(galaxy, seed, turns)
+        rows, bar = [], {"total": stop - start, "desc": "simulation", "unit": "galaxy"}
+        with progress_bar(None, progress, **bar) as shown:
+            for galaxy, turns in self.galaxies(seed, start, stop):
+                rows += self.observe(galaxy, seed, turns)
+                shown.update(len(turns))
         return rows
 
     def galaxies(self, seed, start, stop):

@@ -234,7 +234,7 @@ class GalaxySimulator:
         if parameters.get("spectrograph") not in (None, "None"):
             cited.use(*PrismSpectrograph.references)
 
-    def draw(self, n, random_state=None):
+    def draw(self, n, random_state=None, *, progress=None):
         """Draw galaxies of the population.
 
         Parameters
@@ -243,6 +243,9 @@ class GalaxySimulator:
             Number of rows: each galaxy has one for every view.
         random_state : None, int or numpy.random.Generator, optional
             Source of random numbers. The meta of both tables records the seed.
+        progress : bool, optional
+            Whether to show a progress bar; by default on terminals and in notebooks, for runs of
+            more than two seconds.
 
         Returns
         -------
@@ -273,7 +276,7 @@ class GalaxySimulator:
         True
         """
         seed = _make_seed(random_state)
-        return _Chunk(self, seed, self._meta(seed))(0, check_whole(n, "n"))
+        return _Chunk(self, seed, self._meta(seed))(0, check_whole(n, "n"), progress)
 
     def stream(self, n, path, random_state=None, *, n_jobs=None, progress=None):
         """Draw galaxies and write them to disc in chunks.
@@ -648,10 +651,10 @@ class _Chunk:
         pipeline = self.simulator._pipeline
         return pipeline if self.shared is None else pipeline.sharing(self.shared)
 
-    def __call__(self, start, stop):
+    def __call__(self, start, stop, progress=False):
         """Sample and truth of the rows from start to stop - 1."""
         with threadpool_limits(1):
-            rows = self.pipeline.draw(self.seed, start, stop)
+            rows = self.pipeline.draw(self.seed, start, stop, progress)
         return as_tables(rows, self.pipeline.telescope, self.meta)
 
 

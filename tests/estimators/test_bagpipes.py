@@ -1038,7 +1038,8 @@ def expected_columns(*, free_redshift):
     names = plain + [f"{name}_{level}" for name in spread for level in ("p16", "p84")]
     units = {name: u.mag if name.startswith("A_V") else None for name in names}
     fluxes = [f"{kind}_{band}" for kind in ("model", "dust_free") for band in BANDS]
-    seds = dict.fromkeys([*fluxes, "SED", "SED_dust_free"], u.nJy)
+    spectra = ["SED", "SED_dust_free", "SED_p16", "SED_p84"]
+    seds = dict.fromkeys([*fluxes, *spectra], u.nJy)
     return units | seds | {"SED_wavelength": u.AA, "redshift_samples": None}
 
 
@@ -1070,9 +1071,27 @@ class TestExtras:
     def test_quantiles_are_in_order(self, extras):
         row = extras[0][0]
         for name in expected_columns(free_redshift=False):
-            if name.endswith("_p16"):
-                middle = name.removesuffix("_p16")
+            middle = name.removesuffix("_p16")
+            if middle == "SED":  # the best model, which has no percentiles of its own
+                assert np.all(row["SED_p16"] <= row["SED_p84"])
+            elif name.endswith("_p16"):
                 assert row[name] <= row[middle] <= row[f"{middle}_p84"]
+
+    def test_draws_keep_them_with_the_data(self, mock):
+        table = galaxies(mock["flux"], redshift=[7.0])
+        table["flux_F115W"][0] = np.nan * u.nJy
+        result = estimator(engine="tabulated").estimate(table, draws=5)
+        assert result["fitted_redshift"][0] == 7.0
+        assert np.isnan(result["fitted_flux_F115W"][0])
+        band = BANDS[-1]
+        flux, error = (table[f"{kind}_{band}"][0].value for kind in ("flux", "flux_err"))
+        names = (f"fitted_flux_{band}", f"fitted_flux_err_{band}", f"model_{band}")
+        fitted, fitted_error, model = (result[name][0].value for name in names)
+        assert fitted == pytest.approx(flux)
+        assert fitted_error == pytest.approx(np.hypot(error, 0.05 * flux))
+        assert model == pytest.approx(flux, rel=0.2)
+        assert np.all(result["SED_p16"] <= result["SED_p84"])
+        assert "fitted_wavelength" not in result.colnames
 
     def test_other_priors(self, extras):
         row = extras[0][0]

@@ -22,6 +22,7 @@ from dustest.physics import (
     fit_beta,
     photometric_beta,
     select_uv_bands,
+    select_uv_pixels,
     spectral_beta,
     uv_slope,
 )
@@ -731,3 +732,41 @@ class TestRealSpectra:
             )
         with pytest.raises(InputError, match=r"ultraviolet at redshift 4\.23"):
             fit_beta(spectrum, 4.23, windows)
+
+
+class TestAmplitude:
+    """The flux density of the power law at 1600 Angstrom in the rest frame."""
+
+    def test_of_a_spectrum(self):
+        wavelength = np.linspace(6e3, 3e4, 500)
+        flux = 3.0 * (wavelength / 8.0 / 1600.0) ** -2.1
+        assert spectral_beta(wavelength, flux, 0.1 * flux, 7.0).amplitude == pytest.approx(3.0)
+
+    def test_of_photometry(self):
+        # f_nu of beta = -2 is flat, in any band and at any redshift.
+        flux = np.full((2, 3), 20.0)
+        slopes = photometric_beta(flux, 0.1 * flux, ["F115W", "F150W", "F200W"], [7.2, 8.9])
+        np.testing.assert_allclose(slopes.beta, -2.0, atol=1e-6)
+        np.testing.assert_allclose(slopes.amplitude, 20.0)
+
+    def test_a_spectrum_and_bands_agree(self):
+        bands, beta, redshift = ["F150W", "F200W"], -1.4, 7.5
+        pivot = np.array([get_band(band).pivot for band in bands])
+        rest = pivot / (1.0 + redshift)
+        # Flux per frequency is that per wavelength times wavelength squared.
+        flux = 5.0 * (rest / 1600.0) ** (beta + 2.0)
+        found = photometric_beta([flux], [0.01 * flux], bands, [redshift])
+        assert found.amplitude[0] == pytest.approx(5.0, rel=0.01)
+
+    def test_no_slope_no_amplitude(self):
+        found = photometric_beta([[1.0, np.nan]], [[0.1, 0.1]], ["F150W", "F200W"], [7.0])
+        assert np.isnan(found.amplitude[0])
+
+
+class TestSelectUVPixels:
+    def test_as_many_as_the_fit_uses(self):
+        wavelength = np.linspace(6e3, 3e4, 500)
+        for windows in ("broad", "calzetti"):
+            flux = wavelength**-2.0
+            n_pixels = spectral_beta(wavelength, flux, 0.1 * flux, 7.0, windows).n_pixels
+            assert select_uv_pixels(wavelength, 7.0, windows).sum() == n_pixels

@@ -360,8 +360,12 @@ class TestComparison:
     def test_short_text(self, result):
         assert repr(result) == "<Comparison of one, two, three, with truth>"
 
+    def test_print_says_what_came_out(self, result):
+        assert str(result).startswith(f"{N} galaxies, 3 methods. Median A_V: one ")
+
     def test_notebooks_show_metrics_against_the_truth(self, result):
         html = result._repr_html_()
+        assert f"<p>{N} galaxies, 3 methods." in html
         assert html.count("<tr>") == 1 + np.sum(result.metrics["against"] == "truth")
         assert "<td>A_V [mag]</td><td>two</td><td>truth</td>" in html
 

@@ -54,7 +54,7 @@ class TestDisagreement:
         other = TRUE + np.where(IDS < 10, 0.5, 0.1)
         found = of({"one": result(TRUE, 0.1), "two": result(other, 0.1)}, "differ by", None)
         assert "by more than 0.100 mag for half of the galaxies" in found
-        assert "for 25 %. They differ most for" in found
+        assert "for 25 %. They differ most for galaxy" in found
         assert found.endswith("by 0.500 mag.")
 
     def test_without_intervals(self):

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -140,6 +141,15 @@ class TestTruth:
         position = np.stack([0.8 * np.cos(ring), 0.8 * np.sin(ring), 0.0 * ring], axis=1)
         _, truth = plain.observe([galaxy(np.zeros(60), position=position)], random_state=1)
         assert truth["half_light_radius"][0].to_value(u.kpc) == pytest.approx(0.8, rel=0.01)
+
+
+class TestProgress:
+    def test_counts_galaxies(self, plain, capsys, monkeypatch):
+        monkeypatch.setattr("dustest.data.progress._QUIET_SECONDS", 0.0)
+        plain.draw(3, random_state=250304, progress=True)
+        assert re.search(r"simulation: 100%.* 3/3 ", capsys.readouterr().err)
+        plain.draw(1, random_state=250304)
+        assert capsys.readouterr().err == ""
 
 
 class TestImages:

@@ -9,7 +9,7 @@ from dustest.data.accessors import accessor, accessor_names
 from dustest.data.checks.identifiers import as_ids
 from dustest.data.checks.values import to_floats
 from dustest.data.containers.reweighting import reweigh
-from dustest.data.containers.rows import DisplayedTable
+from dustest.data.containers.rows import RowTable
 from dustest.data.errors import InputError
 from dustest.data.flags import as_flags, decode_flags
 from dustest.data.messages import did_you_mean
@@ -18,7 +18,7 @@ from dustest.data.quantities import QUANTITIES, core_quantities, percentile_colu
 __all__ = ["DustTable", "rows_without_result"]
 
 
-class DustTable(DisplayedTable):
+class DustTable(RowTable):
     """Dust quantities of n galaxies with percentiles, flags and provenance.
 
     Columns: ``id``; for each quantity Q the median ``Q`` and the percentiles ``Q_p16`` and
@@ -43,6 +43,8 @@ class DustTable(DisplayedTable):
       1 0.2     0
       2 0.5     0
     """
+
+    _rows_are = ("galaxy", "galaxies")
 
     @classmethod
     def from_quantities(cls, ids, columns, *, flags=None, extra=None, meta=None):

@@ -20,7 +20,6 @@ from dustest.data.files.portable import for_csv, for_ecsv, for_fits, from_fits, 
 
 __all__ = [
     "FITS_META",
-    "DisplayedTable",
     "RowTable",
     "arrow_table",
     "fits_table",
@@ -64,7 +63,8 @@ class RowTable(QTable):
     """A `~astropy.table.QTable` that scikit-learn treats like an array of rows.
 
     Unlike its parent class, it keeps its meta, with any keys, and its text and numbers unchanged
-    in FITS, ECSV, Parquet and HDF5.
+    in FITS, ECSV, Parquet and HDF5. Terminals and notebooks show its first and last rows, with
+    numbers and their errors together; ``print`` shows the columns as astropy does.
 
     Examples
     --------
@@ -76,6 +76,13 @@ class RowTable(QTable):
     """
 
     read = UnifiedReadWriteMethod(_RowTableRead)
+    _rows_are = ("row", "rows")
+
+    def __repr__(self):
+        return display_of(self, self._rows_are).to_text()
+
+    def _repr_html_(self):
+        return display_of(self, self._rows_are).to_html()
 
     @property
     def shape(self):
@@ -106,19 +113,6 @@ class RowTable(QTable):
             msg = f"axis must be 0, the rows, got {axis!r}"
             raise InputError(msg)
         return self[np.asarray(indices)]
-
-
-class DisplayedTable(RowTable):
-    """A `RowTable` that is shown with few rows, and with numbers and their errors together.
-
-    The columns themselves are unchanged. ``print`` and ``pprint`` show them as astropy does.
-    """
-
-    def __repr__(self):
-        return display_of(self).to_text()
-
-    def _repr_html_(self):
-        return display_of(self).to_html()
 
 
 def plain_table(table, **options):

@@ -4,7 +4,7 @@ import numpy as np
 from astropy.nddata import InverseVariance, NDData, StdDevUncertainty, VarianceUncertainty
 
 from dustest.data.checks.sample_columns import band_column_name
-from dustest.data.containers.rows import DisplayedTable
+from dustest.data.containers.rows import RowTable
 from dustest.data.errors import InputError
 from dustest.data.kinds import KINDS
 from dustest.data.messages import did_you_mean
@@ -19,7 +19,7 @@ UNCERTAINTY_KINDS = {
 """Class of uncertainty by its name in astropy.nddata."""
 
 
-class GalaxySample(DisplayedTable):
+class GalaxySample(RowTable):
     """Galaxies, one per row, with photometry, cutouts and spectra.
 
     Columns are those of `~dustest.data.KINDS`, which the user guide lists (:ref:`columns`), and
@@ -45,6 +45,8 @@ class GalaxySample(DisplayedTable):
     >>> print(sample["flux_F277W"].round(3))
     [1.445 5.754] nJy
     """
+
+    _rows_are = ("galaxy", "galaxies")
 
     @property
     def bands(self):

@@ -15,17 +15,19 @@ __all__ = ["display_of"]
 
 _MOST_COLUMNS = 12
 _FLAGS = "flags"
-_JOINED = ("error", "limit", "mask", "context")
+_JOINED = ("limit", "mask", "context")
 """Roles of columns that are not shown by themselves."""
 
 
-def display_of(table):
+def display_of(table, rows_are=("row", "rows")):
     """Show a table: its first and last rows, numbers with their errors, and names of flags.
 
     Parameters
     ----------
-    table : GalaxySample or DustTable
+    table : RowTable
         Table with any columns. Only the rows that are shown are formatted.
+    rows_are : tuple of str, optional
+        What a row is, and what rows are.
 
     Returns
     -------
@@ -46,7 +48,8 @@ def display_of(table):
     }
     made = table.meta.get("estimator")
     return Display(
-        f"{type(table).__name__} of {_count(len(table))}" + (f" by {made}" if made else ""),
+        f"{type(table).__name__} of {len(table):,} {rows_are[len(table) != 1]}"
+        + (f" by {made}" if made else ""),
         [_heading(table, name) for name in first],
         with_gap([_cells(table, name, rows) for name in first], gap),
         [f"{label}: {shown(found)}" for label, found in notes.items() if found],
@@ -57,11 +60,6 @@ def display_of(table):
 def _heading(table, name):
     """Name and unit of a column."""
     return Heading(name, getattr(table[name], "unit", None))
-
-
-def _count(n_rows):
-    """Number of galaxies as text."""
-    return f"{n_rows:,} {'galaxy' if n_rows == 1 else 'galaxies'}"
 
 
 def _axes(column):
@@ -95,19 +93,18 @@ def _percentiles(name, table):
 
 def _companions(name, table):
     """Columns with the errors, limits and masks of the values of a column."""
-    found, others = find_column(name), [_error(name)]
+    found, others = find_column(name), [_error(name, table)]
     if found is not None and found.column.role == "value":
         columns = [column for column in found.kind.columns if column.role in _JOINED]
         others += [found.kind.column_name(column, found.item) for column in columns]
     return {other for other in others if other in table.colnames}
 
 
-def _error(name):
-    """Name of the column with the errors of a column, if there is one."""
-    found = find_column(name)
-    if found is not None and (errors := found.kind.with_role("error")):
-        return found.kind.column_name(errors[0], found.item)
-    return f"{name}_err"
+def _error(name, table):
+    """Column with the errors of a column, such as ``beta_err`` or ``flux_err_F277W``, or None."""
+    parts = name.split("_")
+    names = ("_".join([*parts[:i], "err", *parts[i:]]) for i in range(1, len(parts) + 1))
+    return next((other for other in names if other in table.colnames), None)
 
 
 def _cells(table, name, rows):
@@ -118,10 +115,10 @@ def _cells(table, name, rows):
         columns = [_numbers(table[column][rows]) for column in (name, *others)]
         if all(column is not None for column in columns):
             return [format_estimate(*numbers) for numbers in zip(*columns, strict=True)]
-    values, error = _numbers(table[name][rows]), _error(name)
+    values, error = _numbers(table[name][rows]), _error(name, table)
     if values is None:
         return [_text(value) for value in table[name][rows]]
-    errors = _numbers(table[error][rows]) if error in table.colnames else None
+    errors = None if error is None else _numbers(table[error][rows])
     if errors is None:
         return [format_value(value) for value in values]
     return [format_measurement(*pair) for pair in zip(values, errors, strict=True)]

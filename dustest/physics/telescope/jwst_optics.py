@@ -1,5 +1,7 @@
 """Diffraction by the pupil of JWST, and further blur up to the mosaic."""
 
+from functools import cache
+
 import numpy as np
 from astropy import units as u
 from scipy import fft
@@ -117,11 +119,29 @@ def _telescope(scale, n_points):
     except ImportError as error:
         msg = "make_psf needs the package poppy: pip install 'dustest[simulate]'"
         raise MissingDependencyError(msg) from error
+    system = poppy.OpticalSystem(npix=_PUPIL_SAMPLES)
+    system.add_pupil(_pupil())
+    system.add_detector(scale * u.arcsec / u.pixel, fov_pixels=n_points, oversample=1)
+    return system
+
+
+@cache
+def _pupil():
+    """Pupil of JWST, sampled once: its points are the same for all wavelengths and detectors."""
+    import poppy
+
     mirror = poppy.MultiHexagonAperture(flattoflat=_SEGMENT, gap=_GAP, rings=2)
     struts = poppy.AsymmetricSecondaryObscuration(
         secondary_radius=0.0, support_angle=_STRUT_ANGLES, support_width=_STRUT_WIDTH
     )
-    system = poppy.OpticalSystem(npix=_PUPIL_SAMPLES)
-    system.add_pupil(poppy.CompoundAnalyticOptic([mirror, struts]))
-    system.add_detector(scale * u.arcsec / u.pixel, fov_pixels=n_points, oversample=1)
-    return system
+    pupil = poppy.CompoundAnalyticOptic([mirror, struts])
+    compute, known = pupil.get_transmission, []
+
+    def get_transmission(wave):
+        if not known:
+            known.append(compute(wave))
+            known[0].setflags(write=False)
+        return known[0]
+
+    pupil.get_transmission = get_transmission
+    return pupil

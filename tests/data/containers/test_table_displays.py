@@ -5,7 +5,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import MaskedColumn, QTable
 from astropy.utils.masked import Masked
 
-from dustest.data import DustTable, GalaxySample, as_sample
+from dustest.data import DustTable, GalaxySample, RowTable, as_sample
 from dustest.data.containers import table_displays
 from dustest.data.containers.table_displays import display_of
 
@@ -30,7 +30,7 @@ def result():
 class TestResult:
     def test_numbers_are_shown_with_their_errors(self, result):
         display = display_of(result)
-        assert display.title == "DustTable of 2 galaxies by MeurerEstimator"
+        assert display.title == "DustTable of 2 rows by MeurerEstimator"
         assert list(map(str, display.headings)) == ["id", "A_V [mag]", "flags", "beta", "n_pixels"]
         assert display.rows == [
             ("a", "0.41 +0.31 −0.31", "", "−2.04 ± 0.12", "12"),
@@ -42,6 +42,7 @@ class TestResult:
         ]
 
     def test_is_shown_in_terminals_and_notebooks(self, result):
+        assert repr(result).startswith("DustTable of 2 galaxies by MeurerEstimator\n")
         assert repr(result).splitlines()[2].split() == [
             *("a", "0.41", "+0.31", "-0.31", "-2.04", "±", "0.12", "12")
         ]
@@ -102,6 +103,16 @@ class TestResult:
         assert second[5] == "{'a': 1}"
 
 
+def test_other_tables_have_rows():
+    table = RowTable({"epoch": [1, 2], "loss": [0.51234, 0.4]})
+    assert repr(table).splitlines() == [
+        "RowTable of 2 rows",
+        "epoch   loss",
+        "1      0.512",
+        "2      0.400",
+    ]
+
+
 class TestSample:
     def test_fluxes_have_their_errors_and_images_their_size(self):
         table = QTable(
@@ -118,10 +129,17 @@ class TestSample:
             }
         )
         display = display_of(as_sample(table))
-        assert display.title == "GalaxySample of 1 galaxy"
+        assert repr(as_sample(table)).startswith("GalaxySample of 1 galaxy\n")
         assert display.rows == [("<b>x</b>", "7.12 ± 0.05", "31.3 ± 1.2")]
         assert display.notes == ["without a value: flux_F444W", "arrays: cutout_F277W (8 × 9)"]
         assert "&lt;b&gt;x&lt;/b&gt;" in display.to_html()
+
+    def test_errors_are_found_by_their_names(self):
+        names = ("beta", "line_OIII_5008", "fitted_flux_F277W")
+        errors = ("beta_err", "line_err_OIII_5008", "fitted_flux_err_F277W")
+        sample = GalaxySample({name: [1.0] for name in (*errors, *names)})
+        assert display_of(sample).rows == [("1.0 ± 1.0",) * 3]
+        assert list(map(str, display_of(sample).headings)) == list(names)
 
     def test_columns_beyond_the_twelfth_are_named(self):
         sample = GalaxySample({f"c{number}": [1.0] for number in range(14)})

@@ -285,7 +285,7 @@ class TestCommand:
     def test_what_is_not_at_hand_is_skipped(self, toy, tmp_path, capsys, monkeypatch):
         monkeypatch.delenv("DUSTEST_TEST_DATA", raising=False)
         words = ["--alone", "--folder", str(tmp_path)]
-        assert main(["benchmark", "JOF", "toy", *words]) == 0
+        assert main(["benchmark", "JOF", "toy", *words]) == 1
         assert "skipped: the set 'JOF' needs the file" in capsys.readouterr().out
         assert main(["benchmark", "JOF", *words]) == 1
 

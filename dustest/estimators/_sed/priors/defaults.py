@@ -34,6 +34,7 @@ __all__ = [
     "BAGPIPES_REDSHIFT",
     "MAX_REDSHIFT",
     "MIN_REDSHIFT",
+    "PRIOR_SHAPES",
     "age_of_universe",
     "fit_instructions",
     "fitted_cosmology",
@@ -46,7 +47,7 @@ MIN_REDSHIFT, MAX_REDSHIFT = 1e-3, 20.0
 BAGPIPES_REDSHIFT = 10.0
 """The last redshift of the table of Bagpipes of the intergalactic medium."""
 
-_PDFS = {
+PRIOR_SHAPES = {
     "uniform": (),
     "log_10": (),
     "log_e": (),
@@ -57,6 +58,7 @@ _PDFS = {
     "student_t": (),
     "exponential": ("scale",),
 }
+"""Numbers that a prior needs besides its limits, by its shape."""
 _POSITIVE_PDFS = ("log_10", "log_e", "recip", "recipsq")
 _ANY_AGE = 1.0
 """Age of the Universe in Gyr at which histories have the same parameters as at any other."""
@@ -470,8 +472,8 @@ def _check_edges(key, value, flat):
 
 def _check_shape(key, value, flat):
     """Raise an error for an unknown shape of prior, or one without its numbers."""
-    check_choice(f"priors[{key!r}]", value, tuple(_PDFS))
-    missing = [f"{key}_{hyper}" for hyper in _PDFS[value] if f"{key}_{hyper}" not in flat]
+    check_choice(f"priors[{key!r}]", value, tuple(PRIOR_SHAPES))
+    missing = [f"{key}_{hyper}" for hyper in PRIOR_SHAPES[value] if f"{key}_{hyper}" not in flat]
     if missing:
         msg = f"priors[{key!r}] = {value!r} needs {' and '.join(missing)} in priors as well"
         raise InputError(msg)

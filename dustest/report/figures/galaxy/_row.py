@@ -71,7 +71,8 @@ def galaxy_row(table, galaxy, needs, what):
     _, rows = match_ids([galaxy], table["id"])
     if len(rows) != 1:
         n = int(np.sum(np.asarray(table["id"]).astype(str) == str(galaxy)))
-        found = "it is not there" if n == 0 else f"it is there {n} times"
+        first = ", ".join(map(str, table["id"][:3]))
+        found = f"it is not there; the first are {first}" if n == 0 else f"it is there {n} times"
         msg = f"id must be that of one galaxy of the table, got {galaxy!r}: {found}"
         raise InputError(msg)
     row = table[int(rows[0])]
