@@ -525,10 +525,10 @@ class GalaxySimulator:
         Examples
         --------
         >>> from dustest.simulate import GalaxyPopulation, GalaxySimulator
-        >>> heavy = GalaxyPopulation(log_mass=(8.5, 11.0), n_stars=50, n_gas=50)
+        >>> heavy = GalaxyPopulation(log_mass=(8.5, 11.0), n_stars=200, n_gas=200)
         >>> simulator = GalaxySimulator(["F277W"], redshift=8.0, population=heavy)
         >>> ceers = simulator.changed(preset="CEERS", redshift=7.0, spectrograph=None)
-        >>> sample, _ = ceers.draw(60, random_state=1)
+        >>> sample, _ = ceers.draw(100, random_state=1)
         >>> matched = simulator.match(sample, random_state=2)
         >>> matched.redshifts, matched.survey.pixel_scale, matched.measured["rms"].round(2)
         (array([7.]), 0.04, <Quantity [0.12] nJy>)
