@@ -48,10 +48,13 @@ def test_every_change_is_shown():
     assert all(f"changes/{name}.diff" in page for name in FILES)
 
 
-def test_the_changed_package_works(changed):
+@pytest.mark.parametrize(
+    "arguments", [(), pytest.param(("fit",), marks=pytest.mark.slow)], ids=["records", "fits"]
+)
+def test_the_changed_package_works(changed, arguments):
     environment = os.environ | {"PYTHONPATH": str(changed)}
     run = subprocess.run(
-        [sys.executable, str(CHECK)],
+        [sys.executable, str(CHECK), *arguments],
         cwd=changed,
         env=environment,
         capture_output=True,

@@ -9,6 +9,8 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
+
 SOURCE = Path(__file__).parent / "outside_plugin"
 
 
@@ -24,12 +26,30 @@ def install(folder):
     zipfile.ZipFile(copy / run.stdout.split()[-1]).extractall(folder)
 
 
-def test_nothing_of_dustest_changes_for_a_plugin(tmp_path):
+FAST = "layout or curve or range or draws or benchmark or references"
+"""Checks that fit no SEDs, start no workers and test no contract."""
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [("-k", FAST), pytest.param((), marks=pytest.mark.slow)],
+    ids=["records", "everything"],
+)
+def test_nothing_of_dustest_changes_for_a_plugin(tmp_path, choice):
     install(tmp_path)
     path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
     options = ["-q", "-p", "no:cacheprovider", "-W", "error", "--rootdir", str(SOURCE)]
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, "-c", os.devnull, str(SOURCE / "checks.py")],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            *options,
+            *choice,
+            "-c",
+            os.devnull,
+            str(SOURCE / "checks.py"),
+        ],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": path, "MPLBACKEND": "agg"},
         capture_output=True,

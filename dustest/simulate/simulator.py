@@ -312,7 +312,7 @@ class GalaxySimulator:
         --------
         >>> import tempfile
         >>> from dustest.simulate import GalaxySimulator
-        >>> simulator = GalaxySimulator(["F444W"], redshift=8.0)
+        >>> simulator = GalaxySimulator(["F444W"], redshift=8.0, spectrograph=None)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     simulated = simulator.stream(8, folder, random_state=7)
         ...     for sample, truth in simulated:

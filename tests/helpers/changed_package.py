@@ -1,5 +1,9 @@
-"""What must hold in a package with all changes of docs/dev/changes; run as a program."""
+"""What must hold in a package with all changes of docs/dev/changes; run as a program.
 
+With the argument ``fit`` SEDs are fitted, too.
+"""
+
+import sys
 from importlib.util import find_spec
 
 import numpy as np
@@ -13,7 +17,7 @@ from dustest.physics import get_dust_law, get_relation
 
 
 def check():
-    """Use each record that the changes add."""
+    """Use each record that the changes add, but those of fits."""
     galaxies = load_demo()[0][:2]
 
     assert get_relation("Overzier11").b == 1.81
@@ -25,6 +29,11 @@ def check():
     assert sample.bands == ("F277W",)
     assert CNNConfig(kind="gaussian", components=0).kind == "gaussian"
     assert QUANTITIES["log_L_Ha"].luminosity_power == 1.0
+
+
+def check_fits():
+    """Use the records of fits together."""
+    galaxies = load_demo()[0][:2]
     if find_spec("bagpipes"):
         sed = BagpipesEstimator("rising", dust_law="Kriek", extra=("log_L_Ha",), random_state=1)
         table = sed.estimate(galaxies)
@@ -34,3 +43,5 @@ def check():
 
 if __name__ == "__main__":
     check()
+    if sys.argv[1:] == ["fit"]:
+        check_fits()

@@ -362,12 +362,12 @@ class TestRows:
         assert set(first["id"]).isdisjoint(other["id"])
 
     def test_redshifts_are_snapshots(self):
-        one = simulator(redshift=(6.0, 7.0))
-        np.testing.assert_allclose(one.redshifts, np.arange(6.0, 7.05, 0.1))
+        one = simulator(redshift=(6.8, 7.0))
+        np.testing.assert_allclose(one.redshifts, [6.8, 6.9, 7.0])
         assert len(simulator(redshift=(4.5, 11.5)).redshifts) == 31
         _, truth = one.draw(24, random_state=1)
         assert set(truth["redshift"]) <= set(one.redshifts)
-        assert len(set(truth["redshift"])) > 2
+        assert len(set(truth["redshift"])) > 1
 
     def test_tables_remember_how_they_were_made(self, plain):
         _, truth = plain.draw(1, random_state=5)
@@ -554,6 +554,7 @@ def _shared():
 class TestCosmology:
     def test_distances_scale_fluxes_and_sizes(self):
         options = {"redshift": 7.0, "views": ["xy"], "spectrograph": None}
+        options |= {"photometry_bands": ["F444W"], "psfs": {"F444W": PSFS["F444W"]}}
         far = FlatLambdaCDM(0.8 * Planck15.H0, Planck15.Om0, Tcmb0=2.7255)
         usual, other = (
             GalaxySimulator(["F444W"], cosmology=cosmology, **options).draw(3, random_state=1)

@@ -53,6 +53,7 @@ class TestPhotometry:
 
 
 class TestFits:
+    @pytest.mark.slow
     def test_mocks_are_recovered(self, tmp_path):
         laws = LAWS | {"free tilt": Tilted(get_dust_law("LMC"), 0.0)}
         priors = {"free tilt": {"dust:delta": (-0.4, 0.4)}}

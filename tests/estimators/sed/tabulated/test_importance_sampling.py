@@ -26,7 +26,7 @@ from dustest.estimators._sed.tabulated.importance_sampling import (
 from dustest.estimators._sed.tabulated.likelihoods.gaussian import Likelihood
 
 QUANTITIES = ("A_V", "log_sSFR", "log_mass", "log_SFR_10", "log_SFR_100", "log_age")
-N_MOCKS = 100
+N_MOCKS = 60
 NARROW = (8.6, 9.4)
 MASS = {"lognormal:massformed": NARROW}
 # Name: history, dust law, priors; masses are narrow, so that all mocks are of like signal to noise
@@ -87,7 +87,7 @@ def other_priors(tmp_path_factory):
 @pytest.fixture(scope="module")
 def free_redshift(tmp_path_factory):
     """Mocks whose redshifts are known to 0.2."""
-    return in_fresh_process(with_free_redshifts, tmp_path_factory, mass=MASS, n=60)
+    return in_fresh_process(with_free_redshifts, tmp_path_factory, mass=MASS, n=30)
 
 
 @pytest.fixture(scope="module")
