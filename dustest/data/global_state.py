@@ -25,7 +25,7 @@ _INSTALLED = sysconfig.get_paths()["purelib"]
 _OWN = str(Path(__file__).parents[1])
 _OF_PYTEST = "PYTEST_CURRENT_TEST"
 """Variable that pytest sets while a test runs."""
-_THAT_SET_UP = ("jax", "rich", "sklearn", "tensorflow", "torch")
+_THAT_SET_UP = ("jax", "rich", "scipy.special", "sklearn", "tensorflow", "torch")
 """Packages that add environment variables or filters, or draw a number, when they are imported."""
 _IMPORTED = "imported"
 _PYTHON_RANDOM = "python random state"
