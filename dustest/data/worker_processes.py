@@ -137,7 +137,7 @@ def lost_workers():
 
     Examples
     --------
-    >>> from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
+    >>> from concurrent.futures import BrokenExecutor
     >>> from dustest.data.worker_processes import lost_workers
     >>> with lost_workers():
     ...     raise BrokenExecutor
