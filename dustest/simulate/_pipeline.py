@@ -1,5 +1,6 @@
 """From galaxies to observed rows; each row has its own seed."""
 
+import secrets
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
@@ -21,6 +22,8 @@ from dustest.simulate.galaxies.particle_galaxy import view
 
 __all__ = ["Pipeline"]
 
+_KEY_BYTES = 32
+"""Length of the key of the digests of shared files."""
 _GALAXY, _ROW = range(2)
 """Purpose of a stream of random numbers: the galaxy, or one observation of it."""
 _CLEARANCE = 0.3
@@ -76,13 +79,16 @@ class Pipeline:
     def __getstate__(self):
         return self.__dict__ | {"_snapshots": {}, "_loaded_grid": None}
 
-    def sharing(self, folder):
+    def sharing(self, folder, secret=None):
         """Make a pipeline that shares its tables with those of other processes.
 
         Parameters
         ----------
         folder : `~pathlib.Path`
             Folder for the tables, see `RecentTables`.
+        secret : bytes, optional
+            Key of the files, which copies of the pipeline in other processes have, too; by
+            default a new one.
 
         Returns
         -------
@@ -90,7 +96,8 @@ class Pipeline:
             It makes the same rows.
         """
         other = replace(self)
-        other._recent = RecentTables(folder=folder)
+        secret = secrets.token_bytes(_KEY_BYTES) if secret is None else secret
+        other._recent = RecentTables(folder=folder, secret=secret)
         return other
 
     def draw(self, seed, start, stop, progress=False):

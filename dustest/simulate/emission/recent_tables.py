@@ -5,6 +5,7 @@ import pickle
 import shutil
 from contextlib import suppress
 from hashlib import blake2b
+from hmac import compare_digest
 
 from dustest.data.errors import WriteError
 from dustest.data.files.paths import replacing
@@ -15,6 +16,7 @@ _MOST_BYTES = 2e9
 """Those of 31 redshifts and one kind of gas take 0.1 (for any law) to 0.4 GB (for one law)."""
 _MOST_BYTES_BESIDE_FILES = 1e8
 """A table is read from its file in a hundredth of the time in which it is made."""
+_DIGEST_BYTES = 32
 _LEAST_FREE = 1e9
 """Bytes of the disk that are left free for other files."""
 
@@ -29,8 +31,11 @@ class RecentTables:
         They are made again when needed. The last table is kept, whatever its size.
     folder : `~pathlib.Path`, optional
         Folder for a file of each table, from which it is read in place of being made again, by
-        this and by other processes. Files are pickles: only processes of this run may write to
-        the folder. Nothing is written if it does not exist, or if little of the disk is free.
+        this and by other processes. Nothing is written if it does not exist, or if little of the
+        disk is free.
+    secret : bytes, optional
+        What the processes of a run share and nobody else knows. Files are pickles with a digest of
+        this key: files of others are not read.
 
     Examples
     --------
@@ -43,10 +48,10 @@ class RecentTables:
     ['a', 'c']
     """
 
-    def __init__(self, most_bytes=None, folder=None):
+    def __init__(self, most_bytes=None, folder=None, secret=b""):
         usual = _MOST_BYTES if folder is None else _MOST_BYTES_BESIDE_FILES
         self._most_bytes = usual if most_bytes is None else most_bytes
-        self._folder, self._tables = folder, {}
+        self._folder, self._secret, self._tables = folder, secret, {}
 
     def __getstate__(self):
         return vars(self) | {"_tables": {}}
@@ -93,15 +98,22 @@ class RecentTables:
         name = blake2b(json.dumps(key).encode(), digest_size=16).hexdigest()
         path = self._folder / f"{name}.pkl"
         with suppress(OSError):
-            return pickle.loads(path.read_bytes())
+            written = path.read_bytes()
+            digest, content = written[:_DIGEST_BYTES], written[_DIGEST_BYTES:]
+            if compare_digest(digest, self._digest(content)):
+                return pickle.loads(content)
         table = make()
-        self._write(table, path)
+        self._write(pickle.dumps(table, protocol=5), path)
         return table
 
-    def _write(self, table, path):
+    def _digest(self, content):
+        """Digest that only processes of this run can make."""
+        return blake2b(content, key=self._secret, digest_size=_DIGEST_BYTES).digest()
+
+    def _write(self, content, path):
         """Write a table to its file, if there is room."""
         # A table without a file is made by every process that needs it.
         with suppress(OSError, WriteError):
             if shutil.disk_usage(self._folder).free > _LEAST_FREE:
                 with replacing(path) as partial:
-                    partial.write_bytes(pickle.dumps(table, protocol=5))
+                    partial.write_bytes(self._digest(content) + content)

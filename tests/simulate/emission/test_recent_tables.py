@@ -13,6 +13,8 @@ from dustest.simulate import DustConditions, GalaxyPopulation, GalaxySimulator, 
 from dustest.simulate.emission.recent_tables import RecentTables
 from dustest.simulate.emission.snapshot import Snapshot
 
+SECRET = b"of the test"
+
 
 class TestRecentTables:
     def test_keeps_what_was_used_last(self):
@@ -37,6 +39,16 @@ class TestRecentTables:
         RecentTables(folder=tmp_path).get(key, lambda: np.arange(5.0))
         found = RecentTables(folder=tmp_path).get(key, None)
         np.testing.assert_array_equal(found, np.arange(5.0))
+
+    def test_files_of_others_are_not_read(self, tmp_path):
+        RecentTables(folder=tmp_path, secret=b"theirs").get("a", lambda: np.zeros(2))
+        (path,) = tmp_path.iterdir()
+        kept = path.read_bytes()
+        ours = RecentTables(folder=tmp_path, secret=b"ours")
+        assert ours.get("a", lambda: np.ones(2)).sum() == 2.0
+        path.write_bytes(kept[:-1])
+        theirs = RecentTables(folder=tmp_path, secret=b"theirs")
+        assert theirs.get("a", lambda: np.ones(2)).sum() == 2.0
 
     def test_other_keys_have_other_files(self, tmp_path):
         recent = RecentTables(most_bytes=0, folder=tmp_path)
@@ -88,10 +100,10 @@ def draw(pipeline):
 def test_neither_bound_nor_files_change_a_row(pipeline, tmp_path, monkeypatch):
     usual = draw(pipeline)
     assert len(list(pipeline._recent)) > 1
-    bounded, files = replace(pipeline), pipeline.sharing(tmp_path)
+    bounded, files = replace(pipeline), pipeline.sharing(tmp_path, SECRET)
     bounded._recent._most_bytes = 0.0
     for each in (bounded, files):
         np.testing.assert_equal(draw(each), usual)
     assert len(list(bounded._recent)) == 1
     monkeypatch.setattr(Snapshot, "_make_tables", None)
-    np.testing.assert_equal(draw(pipeline.sharing(tmp_path)), usual)
+    np.testing.assert_equal(draw(pipeline.sharing(tmp_path, SECRET)), usual)
