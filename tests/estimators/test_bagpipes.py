@@ -915,6 +915,7 @@ def averages(mock):
 class TestAverages:
     """Several laws or histories in one fit."""
 
+    @pytest.mark.slow
     def test_evidence_is_that_of_each_law(self, averages):
         both = averages[0][LAWS]
         for law in LAWS:
@@ -923,6 +924,7 @@ class TestAverages:
         odds = np.exp(both["log_evidence_SMC"] - both["log_evidence_Calzetti"])
         np.testing.assert_allclose(both["probability_SMC"], odds / (1.0 + odds))
 
+    @pytest.mark.slow
     def test_the_mean_is_weighted_by_probability(self, averages):
         """Percentiles of the mixture have as much of either posterior as the probability."""
         found, draws = averages
@@ -933,6 +935,7 @@ class TestAverages:
             held = (low < draws[name]) & (draws[name] < high)
             assert held.mean() == pytest.approx(0.68, abs=0.06)
 
+    @pytest.mark.slow
     def test_draws_of_the_rest_frame_belong_to_the_same_models(self, averages):
         """A model with more dust is as bright with more mass."""
         draws = averages[1]

@@ -265,6 +265,7 @@ class TestFailures:
         with pytest.raises(InputError, match=r"Malformed._estimate must give 2 rows for 'A_V'"):
             Malformed().estimate(galaxies([1, 2]))
 
+    @pytest.mark.slow
     def test_workers_survive_what_rows_do(self):
         with pytest.warns(DustestWarning, match="4 of 7 galaxies failed"):
             table = Trouble().estimate(galaxies([1, 2, 3, 4, 5, 6, 7]), n_jobs=2)

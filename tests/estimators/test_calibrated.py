@@ -306,6 +306,7 @@ class TestShipped:
 
 
 class TestContract:
+    @pytest.mark.slow
     def test_it_is_kept(self):
         check_estimator(CalibratedEstimator(MeurerEstimator(), random_state=1))
 

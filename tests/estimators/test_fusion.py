@@ -183,6 +183,7 @@ class TestMembers:
         table = fused.estimate(sample)
         assert np.median(table["share_learner"].value) < 1.0
 
+    @pytest.mark.slow
     def test_transformers_are_features(self, unseen):
         members = {"photometry": Photometry(), "base": ConstantEstimator()}
         members["base"].fit(*galaxies(20))

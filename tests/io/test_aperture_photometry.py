@@ -283,6 +283,7 @@ def pulls():
 
 
 class TestErrors:
+    @pytest.mark.slow
     def test_pulls(self, pulls):
         for pull in pulls[1].values():
             assert len(pull) == 400

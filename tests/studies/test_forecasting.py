@@ -64,6 +64,7 @@ def on_a_grid():
     return np.concatenate([truth, np.array(fits).swapaxes(1, 2)], axis=1)
 
 
+@pytest.mark.slow
 class TestAgainstAGrid:
     def test_errors_and_information(self, result, on_a_grid):
         table = result.table()

@@ -85,6 +85,7 @@ def run(checkout, *options):
     return done.stdout, done.stderr
 
 
+@pytest.mark.slow
 class TestTool:
     def test_names_what_no_test_notices(self, checkout):
         output, progress = run(checkout)

@@ -87,6 +87,7 @@ class TestModels:
         assert ratio[escape > 0.5].min() < 0.9 < ratio[escape < 0.05].min()
 
 
+@pytest.mark.slow
 class TestPosteriors:
     @pytest.mark.parametrize("quantity", ["A_V", "log_sSFR", "log_mass", "log_age"])
     def test_truth_is_anywhere_in_the_posterior_alike(self, fits, quantity):

@@ -44,6 +44,7 @@ class TestEnergy:
         assert np.all((values["dust:emissivity"] > 1.0) & (values["dust:emissivity"] < 2.6))
 
 
+@pytest.mark.slow
 class TestFits:
     def test_truth_lies_at_all_percentiles(self, fits):
         for name in ("A_V", "dust:temperature"):

@@ -189,6 +189,7 @@ class TestKeptResults:
         assert not list((tmp_path / "f").iterdir())
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and kill -9")
+    @pytest.mark.slow
     def test_a_run_that_was_killed_resumes(self, tmp_path):
         rows = fresh_process.call(_killed_and_resumed, tmp_path)
         assert rows[0] > 0

@@ -87,6 +87,7 @@ class TestWithoutKeras:
         assert np.isfinite(call(attenuations, name)).all()
 
 
+@pytest.mark.slow
 class TestSimulated:
     @pytest.mark.parametrize("name", PRETRAINED)
     def test_beats_the_control(self, name, unseen):

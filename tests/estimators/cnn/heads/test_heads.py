@@ -47,6 +47,7 @@ class TestNewHead:
     def test_layers(self, gaussian):
         assert CNNEstimator(architecture=gaussian).layers()["units"][-1] == 6
 
+    @pytest.mark.slow
     def test_trains_estimates_and_travels(self, gaussian, tmp_path):
         pytest.importorskip("keras")
         sample, truth = dusty(96)

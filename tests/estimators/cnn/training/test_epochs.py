@@ -230,7 +230,14 @@ def n_epochs(monkeypatch):
 
 
 class TestCheckpoint:
-    @pytest.mark.parametrize(("n", "before"), [(2, False), (3, True), (7, False)])
+    @pytest.mark.parametrize(
+        ("n", "before"),
+        [
+            pytest.param(2, False, marks=pytest.mark.slow),
+            (3, True),
+            pytest.param(7, False, marks=pytest.mark.slow),
+        ],
+    )
     def test_a_killed_training_goes_on_to_the_same_bits(
         self, tmp_path, killed, n_epochs, n, before
     ):

@@ -323,6 +323,7 @@ class TestFreeRedshift:
         assert [error for *_, error in free_redshift["pools"]] == [None]
 
 
+@pytest.mark.slow
 class TestDensityOfRedshift:
     """Two peaks, at redshift 2.5 of weight 0.6 and at 9 of weight 0.4."""
 
