@@ -22,6 +22,7 @@ __all__ = [
     "LostWorkersError",
     "WorkerLimits",
     "compute_unordered",
+    "count_workers",
     "end_with_parent",
     "lost_workers",
     "unpack_once",
@@ -156,6 +157,39 @@ def lost_workers():
         raise LostWorkersError(msg) from error
 
 
+def count_workers(n_jobs):
+    """Number of workers of joblib, or of a dask cluster as soon as it has any.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+        Number of processes, as in joblib.
+
+    Returns
+    -------
+    n_workers : int
+        The number.
+
+    Raises
+    ------
+    LostWorkersError
+        If a cluster has no worker for five minutes; joblib waits for ten seconds.
+
+    Examples
+    --------
+    >>> from dustest.data.worker_processes import count_workers
+    >>> count_workers(2)
+    2
+    """
+    backend, _ = joblib.parallel.get_active_backend()
+    if type(backend).__module__ == _OF_DASK:
+        last_seen = time.monotonic()
+        while not backend.client.ncores():
+            _check_wait(last_seen)
+            time.sleep(_LOOK_SECONDS)
+    return joblib.effective_n_jobs(n_jobs)
+
+
 def compute_unordered(function, tasks, n_workers, shared):
     """Compute tasks in the workers of joblib or of a dask cluster, one by one and in any order.
 
@@ -240,12 +274,18 @@ def _wait_for_any(client, running):
             return done
         if client.ncores():
             last_seen = time.monotonic()
-        elif time.monotonic() - last_seen > _RESTART_SECONDS:
-            msg = (
-                f"the cluster has had no worker for {_RESTART_SECONDS:g} s; what was finished is "
-                "kept: start workers, and run again to resume"
-            )
-            raise LostWorkersError(msg)
+        else:
+            _check_wait(last_seen)
+
+
+def _check_wait(last_seen):
+    """Raise an error if a cluster has had no worker for too long."""
+    if time.monotonic() - last_seen > _RESTART_SECONDS:
+        msg = (
+            f"the cluster has had no worker for {_RESTART_SECONDS:g} s; what was finished is "
+            "kept: start workers, and run again to resume"
+        )
+        raise LostWorkersError(msg)
 
 
 @lru_cache(maxsize=1)

@@ -13,7 +13,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import joblib
 from astropy.table import vstack
 from threadpoolctl import threadpool_limits
 
@@ -23,7 +22,12 @@ from dustest.data.files.paths import as_path
 from dustest.data.identity.differences import describe_differences
 from dustest.data.progress import progress_bar
 from dustest.data.registry import pack, unpack
-from dustest.data.worker_processes import compute_unordered, end_with_parent, unpack_once
+from dustest.data.worker_processes import (
+    compute_unordered,
+    count_workers,
+    end_with_parent,
+    unpack_once,
+)
 from dustest.simulate._chunks import count_missing_rows, split_rows, write_json
 
 __all__ = ["SimulatedSet", "read_simulation", "shared_folder", "write_chunks"]
@@ -281,7 +285,7 @@ def write_chunks(
         done = n - sum(map(len, todo))
         options = {"total": n, "initial": done, "desc": "simulation", "unit": "galaxy"}
         with _exists(shared), progress_bar(None, progress, **options) as bar:
-            for n_rows in _execute(make, todo, joblib.effective_n_jobs(n_jobs)) if todo else ():
+            for n_rows in _execute(make, todo, count_workers(n_jobs)) if todo else ():
                 bar.update(n_rows)
     return read_simulation(folder)
 

@@ -4,7 +4,7 @@ import joblib
 import pytest
 
 from dustest.data import worker_processes
-from dustest.data.worker_processes import LostWorkersError, compute_unordered
+from dustest.data.worker_processes import LostWorkersError, compute_unordered, count_workers
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +65,12 @@ class TestDask:
             tasks = compute_unordered(divide, [(1,)], 1, b"")
             with pytest.raises(LostWorkersError, match=r"no worker for 0 s.* start workers"):
                 next(tasks)
+            with pytest.raises(LostWorkersError, match=r"no worker for 0 s.* start workers"):
+                count_workers(None)
+
+    def test_a_cluster_that_starts_is_waited_for(self, on_dask, client, monkeypatch):
+        monkeypatch.setattr(worker_processes, "_LOOK_SECONDS", 0.0)
+        answers = [{}, {}, {"a": 2, "b": 1}, {"a": 2, "b": 1}]
+        monkeypatch.setattr(client, "ncores", lambda: answers.pop(0))
+        assert count_workers(None) == 3
+        assert answers == []

@@ -16,6 +16,7 @@ from dustest.data.registry import pack
 from dustest.data.worker_processes import (
     WorkerLimits,
     compute_unordered,
+    count_workers,
     unpack_once,
 )
 from dustest.estimators.run.batch import ExtraColumn
@@ -315,7 +316,7 @@ def _input_flags(estimator, batch, in_range, has_data):
 
 def _execute(estimator, compute, tasks, n_jobs, n_rows):
     """Index and outcome of every batch."""
-    n_workers = joblib.effective_n_jobs(n_jobs)
+    n_workers = count_workers(n_jobs)
     if _is_cluster():
         return _by_cluster(estimator, compute, tasks, n_workers)
     if estimator.isolated:

@@ -7,7 +7,6 @@ always the same ones in the same order: a catalogue of `~dustest.io.open_catalog
 
 from contextlib import closing
 
-import joblib
 import numpy as np
 from astropy.table import vstack
 
@@ -18,6 +17,7 @@ from dustest.data.errors import InputError
 from dustest.data.files.paths import replacing
 from dustest.data.messages import argument, shown
 from dustest.data.progress import progress_bar
+from dustest.data.worker_processes import count_workers
 from dustest.estimators.run.runner import chunk_rows
 
 __all__ = ["check_output", "estimate_parts", "regroup", "with_row_numbers"]
@@ -97,7 +97,7 @@ def estimate_parts(source, estimator, estimate, output, *, n_jobs=None, progress
     n_rows = sum(map(len, sources))
     collected, start = CollectedWarnings(), 0
     sizes = chunk_rows(estimator), estimator.rows_at_once
-    samples = regroup(_samples(sources), *sizes, joblib.effective_n_jobs(n_jobs))
+    samples = regroup(_samples(sources), *sizes, count_workers(n_jobs))
     options = {"total": n_rows, "desc": type(estimator).__name__, "unit": "galaxy"}
     with (
         progress_bar(None, progress, **options) as bar,
