@@ -328,7 +328,7 @@ class Comparison:
             Title of the page.
         sample : GalaxySample, optional
             Galaxies with cutouts, in any form that `~dustest.data.as_sample` takes.
-        galaxies : sequence of int or str, optional
+        galaxies : int, str or sequence of these, optional
             Identifiers of further galaxies to have a page.
         progress : bool, optional
             Whether to show a progress bar; by default on terminals and in notebooks.

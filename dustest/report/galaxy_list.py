@@ -3,6 +3,7 @@
 import base64
 import io
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 
@@ -115,9 +116,10 @@ def _has_fits(table):
 
 def _chosen(ids, spread, galaxies, n_most):
     """Row numbers of the galaxies with a page, those that were asked for first."""
-    _, asked = match_ids(list(galaxies), ids) if len(galaxies) else ([], np.array([], int))
+    galaxies = [galaxies] if isinstance(galaxies, str | Integral) else list(galaxies)
+    _, asked = match_ids(galaxies, ids) if galaxies else ([], np.array([], int))
     if len(asked) < len(galaxies):
-        msg = f"galaxies must be in one of the tables, got {list(galaxies)}: {len(asked)} are"
+        msg = f"galaxies must be in one of the tables, got {galaxies}: {len(asked)} are"
         raise InputError(msg)
     most = np.argsort(-spread, kind="stable")[:n_most]
     return list(dict.fromkeys([*asked.tolist(), *most[spread[most] > 0].tolist()]))

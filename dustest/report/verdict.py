@@ -107,7 +107,7 @@ def _answers(methods, quantity):
         known = values_of(table, quantity)
         known = known[np.isfinite(known)]
         text = format_value(np.median(known)) if known.size else "none"
-        missing = len(table) - known.size
+        missing = n - known.size
         medians.append(f"{name} {text}" + (f" ({missing} without a value)" if missing else ""))
     count = f"{n:,} {'galaxy' if n == 1 else 'galaxies'}, {len(methods)} "
     count += "method" if len(methods) == 1 else "methods"

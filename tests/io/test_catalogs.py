@@ -1164,6 +1164,13 @@ class TestPatterns:
             table[f"NRC_{band}_tot"], table[f"NRC_{band}_e"] = [flux, flux], [0.1, 0.1]
         return table
 
+    def test_short_names_of_one_band(self, table):
+        table["HST_e"] = [0.2, 0.3]
+        short = self.COLUMNS | {"F606W": "HST_F606W", "F606W_err": "HST_e"}
+        sample = read_catalog(table, columns=short, unit=u.nJy)
+        assert set(sample.bands) == {"F277W", "F356W", "F606W"}
+        np.testing.assert_allclose(sample["flux_err_F606W"].value, [0.2, 0.3])
+
     def test_columns_of_every_band(self, table, tmp_path):
         table.write(tmp_path / "a.fits")
         for source in (table, tmp_path / "a.fits"):

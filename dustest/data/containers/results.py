@@ -1,6 +1,6 @@
 """`DustTable`, the result of every estimator."""
 
-from functools import partial
+from types import MethodType
 
 import numpy as np
 from astropy.table import Column
@@ -144,7 +144,7 @@ class DustTable(RowTable):
         if function is None:
             msg = f"{type(self).__name__!r} object has no attribute {name!r}"
             raise AttributeError(msg)
-        return partial(function, self)
+        return MethodType(function, self)
 
     def __dir__(self):
         return [*super().__dir__(), *accessor_names()]

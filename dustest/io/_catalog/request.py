@@ -245,6 +245,10 @@ def _sample_name(name):
     if near:
         msg = f"columns has the key {name!r}: did you mean {near[0]!r}?"
         raise InputError(msg)
+    band = name.removesuffix("_err")
+    if _looks_like_filter(band) and _is_known(band):
+        # The short form of one band, as of all bands.
+        return (_FLUX if band == name else _ERROR) + canonical_name(band)
     return name
 
 

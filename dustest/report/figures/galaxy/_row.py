@@ -1,6 +1,7 @@
 """One galaxy of a result: its row, its data and its numbers as text."""
 
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 from astropy import units as u
@@ -16,6 +17,10 @@ from dustest.data.quantities import QUANTITIES, percentile_columns
 from dustest.report.figures._drawing import plain_text
 
 __all__ = ["Measured", "fitted_bands", "fitted_spectrum", "galaxy_row", "headline", "redshift_of"]
+
+
+_LONGEST_ID = 32
+"""Characters of an identifier in a title."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,13 @@ def galaxy_row(table, galaxy, needs, what):
         the galaxy no value in it.
     """
     if needs not in table.colnames:
-        msg = f"table must have {what}, got a result without: use estimate(..., draws=200)"
+        kind = table.meta.get("estimator", "another source")
+        msg = (
+            f"table must have {what} with estimate(..., draws=200), got a result of {kind} without"
+        )
+        raise InputError(msg)
+    if isinstance(galaxy, bool) or not isinstance(galaxy, str | Integral) or galaxy == "":
+        msg = f"id must be the integer or the text of one galaxy, got {galaxy!r}"
         raise InputError(msg)
     _, rows = match_ids([galaxy], table["id"])
     if len(rows) != 1:
@@ -167,7 +178,9 @@ def headline(row, quantities=("A_V",)):
     text : str
         Identifier, redshift and quantities with their intervals.
     """
-    parts = [plain_text(row["id"])]
+    name = " ".join(str(row["id"]).split())
+    short = name if len(name) <= _LONGEST_ID else f"{name[: _LONGEST_ID - 1]}…"
+    parts = [plain_text(short)]
     if np.isfinite(redshift := redshift_of(row)):
         parts.append(f"$z = {redshift:.2f}$")
     for name in quantities:

@@ -19,9 +19,11 @@ from dustest.report.figures.galaxy._row import galaxy_row, headline
 __all__ = ["plot_corner"]
 
 _SUFFIX = DRAWS.format("")
-_WHAT = "joint draws of the posterior"
+_WHAT = "joint draws of the posterior, which estimators with one keep"
 _PANEL, _MARGIN, _TOP = 0.85, 0.85, 0.3
 """Inches: width of a panel, room for labels, and for the title."""
+_LEAST = 1e-9
+"""Relative spread of a parameter that is fixed, but for rounding."""
 _LEVELS = (0.16, 0.5, 0.84)
 _CONTOURS = (0.39, 0.86)
 """Fractions within one and two standard deviations of a normal distribution of two numbers."""
@@ -76,9 +78,9 @@ def plot_corner(table, id, *, parameters=None, figure=None):  # noqa: A002 - the
     names = _names(table, parameters)
     row = galaxy_row(table, id, DRAWS.format(names[0]) if names else DRAWS.format("A_V"), _WHAT)
     drawn = {name: _values(row, name) for name in names}
-    drawn = {name: values for name, values in drawn.items() if np.ptp(values) > 0}
+    drawn = {name: one for name, one in drawn.items() if np.ptp(one) > _LEAST * np.abs(one).max()}
     if not drawn:
-        msg = f"galaxy {id!r} must have draws with a spread, got none of {', '.join(names)}"
+        msg = f"galaxy {id!r} must have draws with a spread, got none of {names}"
         raise InputError(msg)
     side = _PANEL * len(drawn) + _MARGIN + _TOP
     figure = empty_figure(side, side, layout=None) if figure is None else figure

@@ -25,7 +25,7 @@ from dustest.report.figures.galaxy._row import (
 __all__ = ["plot_sed"]
 
 _SPECTRUM = "SED"
-_WHAT = "the spectra of models, which SED fits keep beside draws,"
+_WHAT = "the spectra of models, which BagpipesEstimator keeps"
 _HEIGHT = 3.6
 _LEAST_SNR = 2.0
 """Fluxes below this many errors are drawn as upper limits of as many."""

@@ -26,7 +26,7 @@ from dustest.report.figures.galaxy._row import (
 
 __all__ = ["plot_beta"]
 
-_WHAT = "the power law, which MeurerEstimator keeps beside draws,"
+_WHAT = "the power law, which MeurerEstimator keeps"
 _HEIGHT = 2.8
 _AT = 1600.0
 """Rest-frame Angstrom of the amplitude."""

@@ -76,7 +76,7 @@ class TestPlotSED:
 class TestMessages:
     def test_without_draws(self):
         table = DustTable.from_quantities([1], {"A_V": [0.3]})
-        with pytest.raises(InputError, match=r"got a result without: use estimate\(\.\.\., draws"):
+        with pytest.raises(InputError, match=r"estimate\(\.\.\., draws=200\), got a result of"):
             plot_sed(table, 1)
 
     @pytest.mark.parametrize(("galaxy", "why"), [(7, "it is not there"), (0, "it is there 2 tim")])
@@ -91,3 +91,14 @@ class TestMessages:
     def test_a_galaxy_without_an_estimate(self):
         with pytest.raises(InputError, match=r"galaxy 1 must have an estimate.*flags: FAILED$"):
             plot_sed(sed_result(), 1)
+
+    @pytest.mark.parametrize("galaxy", [1.5, None, "", True, [0, 1]])
+    def test_an_id_that_is_none(self, galaxy):
+        with pytest.raises(InputError, match=r"^id must be the integer or the text of one galaxy"):
+            plot_sed(sed_result(), galaxy)
+
+    def test_a_long_id_leaves_room_for_the_numbers(self):
+        table = sed_result()
+        table["id"] = ["x" * 200, "b"]
+        title = plot_sed(table, "x" * 200).get_suptitle()
+        assert title.startswith("x" * 31 + "…   $z")
