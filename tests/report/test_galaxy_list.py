@@ -73,6 +73,10 @@ class TestPages:
         found = list_galaxies(compare(tables, n_bootstrap=0), "A_V")
         assert [page["id"] for page in found.pages] == ["0"]
 
+    def test_one_that_was_asked_for(self):
+        found = list_galaxies(comparison(), "A_V", galaxies="g3")
+        assert [page["id"] for page in found.pages] == ["g3"]
+
     def test_an_unknown_galaxy(self):
         with pytest.raises(InputError, match=r"^galaxies must be in one of the tables.*: 0 are$"):
             list_galaxies(comparison(), "A_V", galaxies=["g99"])

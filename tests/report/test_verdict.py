@@ -37,6 +37,10 @@ class TestAnswers:
             "40 galaxies, 2 methods. Median A_V: one 0.500, two 0.400 (3 without a value) mag."
         )
 
+    def test_galaxies_that_a_method_lacks_count_as_missing(self):
+        few = result(TRUE)[:5]
+        assert "two 0.0513 (35 without a value)" in sentences({"one": result(TRUE), "two": few})[0]
+
     def test_another_quantity(self):
         mass = DustTable.from_quantities(IDS, {"log_mass": 8.0 + TRUE})
         found = sentences({"one": mass, "two": mass}, None, quantity="log_mass")
