@@ -50,7 +50,7 @@ def _add_card(commands):
     """``dustest card``."""
     parser = commands.add_parser(
         "card",
-        help="print what is known of a trained model",
+        help="print the training set and the accuracy of a model",
         description="Print the card of a trained model: its training set, and its accuracy beside "
         "that of the baseline.",
     )

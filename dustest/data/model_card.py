@@ -1,4 +1,4 @@
-"""The card of a model: what is known of its training and its accuracy."""
+"""Cards of models: how a model was trained, and how accurate it is."""
 
 from numbers import Real
 
@@ -18,7 +18,7 @@ _SCORES = {
 
 
 class ModelCard(dict):
-    """What is known of a model, in JSON types, shown as a table of its scores.
+    """Training and accuracy of a model, in JSON types; displayed as a table of its scores.
 
     It is an ordinary dict. ``print`` shows its scores and its single entries.
 

@@ -968,7 +968,7 @@ class BagpipesEstimator(DustEstimator):
         names = ("magnification",)
         if self.redshift == "free":
             names += ("redshift_density", "redshift_samples")
-        # Sizes tell sources of these colours from galaxies.
+        # A little red dot is compact: its size in the images tells it from a red galaxy.
         return names + (("cutout", "pixel_scale") if self._only_flagged else ())
 
     @property

@@ -1,13 +1,17 @@
 """Figures in files, at print size and with reproducible bytes."""
 
+import base64
+import io
+
 from dustest.data.errors import InputError
 from dustest.data.files.paths import check_writable, replacing
 
-__all__ = ["save_figure"]
+__all__ = ["data_uri", "figure_uri", "save_figure"]
 
 _FORMATS = (".pdf", ".png")
 _RESOLUTION = 200
 # Metadata that would change with time.
+_MEDIA = {".png": "image/png", ".svg": "image/svg+xml"}
 _METADATA = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
 
 
@@ -52,6 +56,52 @@ def save_figure(figure, path):
     for one in paths:
         _save(figure, one)
     return paths
+
+
+def figure_uri(figure, suffix, **options):
+    """Draw a figure as a data URI, for pages that need no other file.
+
+    Parameters
+    ----------
+    figure : `~matplotlib.figure.Figure`
+        The figure.
+    suffix : {".png", ".svg"}
+        Format.
+    **options : dict
+        Passed to ``savefig``, such as ``dpi``.
+
+    Returns
+    -------
+    uri : str
+        The same figure gives the same text.
+    """
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=suffix[1:], metadata=_METADATA.get(suffix), **options)
+    return data_uri(buffer.getvalue(), suffix)
+
+
+def data_uri(content, suffix):
+    """Write an image as a data URI.
+
+    Parameters
+    ----------
+    content : bytes
+        Content of its file.
+    suffix : {".png", ".svg"}
+        Format.
+
+    Returns
+    -------
+    uri : str
+        The image as text.
+
+    Examples
+    --------
+    >>> from dustest.report.figure_files import data_uri
+    >>> data_uri(b"...", ".png")
+    'data:image/png;base64,Li4u'
+    """
+    return f"data:{_MEDIA[suffix]};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def _checked_figure(figure):

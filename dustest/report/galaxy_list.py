@@ -1,7 +1,5 @@
 """The galaxies of a report: a row for each, and pages of some."""
 
-import base64
-import io
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -9,20 +7,20 @@ import numpy as np
 
 from dustest.data.checks.identifiers import match_ids
 from dustest.data.containers.conversion import as_sample
-from dustest.data.containers.fitted_data import POWER_LAW
 from dustest.data.errors import InputError
 from dustest.data.flags import decode_flags
 from dustest.data.formatting import format_estimate, format_value
 from dustest.data.progress import progress_bar
 from dustest.data.quantities import percentile_columns
+from dustest.report.figure_files import figure_uri
+from dustest.report.figures.galaxy.kinds import has_fit
 from dustest.validation.disagreement import spread_of
 from dustest.validation.matching import (
     TRUTH,
-    aligned_values,
+    aligned_column,
     all_ids,
     gives,
     identified,
-    values_of,
 )
 
 __all__ = ["GalaxyList", "list_galaxies"]
@@ -88,15 +86,15 @@ def list_galaxies(comparison, quantity, *, sample=None, galaxies=(), progress=Fa
     if not tables:
         return None
     ids = all_ids(tables)
-    values = {name: _aligned(table, quantity, ids) for name, table in tables.items()}
+    values = {name: aligned_column(table, quantity, ids) for name, table in tables.items()}
     spread = spread_of(np.stack([*values.values()]))
     columns = {name: _estimates(table, quantity, ids) for name, table in tables.items()}
     if comparison.truth is not None and gives(comparison.truth, quantity):
-        columns[TRUTH] = _cells(_aligned(comparison.truth, quantity, ids))
+        columns[TRUTH] = _cells(aligned_column(comparison.truth, quantity, ids))
     if len(tables) > 1:
         columns["spread"] = _cells(spread)
     sample = None if sample is None else as_sample(sample)
-    is_seen = (sample is not None and sample.cutout_bands) or any(map(_has_fits, tables.values()))
+    is_seen = (sample is not None and sample.cutout_bands) or any(map(has_fit, tables.values()))
     chosen = _chosen(ids, spread, galaxies, _N_PAGES if is_seen else 0)
     anchors = {row: f"galaxy-{number}" for number, row in enumerate(chosen)}
     flags = decode_flags(_flags(tables, ids))
@@ -105,13 +103,9 @@ def list_galaxies(comparison, quantity, *, sample=None, galaxies=(), progress=Fa
         for k, cells in enumerate(zip(*columns.values(), strict=True))
     ]
     bar = progress_bar(chosen, progress, desc="pages of galaxies", unit="galaxy")
-    pages = [_page(comparison, ids[k], anchors[k], sample) for k in bar]
+    of_methods = f"{quantity} of each method"
+    pages = [_page(comparison, ids[k], sample) | _words(rows[k], tables, of_methods) for k in bar]
     return GalaxyList(quantity, tuple(columns), rows, pages)
-
-
-def _has_fits(table):
-    """Whether a result has what the figures of fits need."""
-    return not {"SED", POWER_LAW}.isdisjoint(table.colnames)
 
 
 def _chosen(ids, spread, galaxies, n_most):
@@ -125,32 +119,26 @@ def _chosen(ids, spread, galaxies, n_most):
     return list(dict.fromkeys([*asked.tolist(), *most[spread[most] > 0].tolist()]))
 
 
-def _page(comparison, galaxy, anchor, sample):
+def _page(comparison, galaxy, sample):
     """The figure of one galaxy, with its stamps if the sample has it."""
     has_stamps = sample is not None and len(match_ids([galaxy], sample["id"])[1]) == 1
     figure = comparison.plot_galaxy(galaxy, sample if has_stamps else None)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_RESOLUTION)
-    image = base64.b64encode(buffer.getvalue()).decode("ascii")
-    texts = [text.get_text() for text in figure.subfigs[-1].axes[0].texts]
-    answers = ", ".join(f"{n} {t}" for n, t in zip(comparison.tables, texts, strict=False))
-    return {
-        "id": str(galaxy),
-        "anchor": anchor,
-        "source": f"data:image/png;base64,{image}",
-        "alternative": f"Galaxy {galaxy}: its data and fits, and A_V of each method: {answers}.",
-    }
+    return {"source": figure_uri(figure, ".png", dpi=_RESOLUTION)}
 
 
-def _aligned(table, column, ids):
-    """Numbers of a column in the order of some identifiers."""
-    return aligned_values(values_of(table, column), table["id"], ids)
+def _words(row, methods, of_methods):
+    """Identifier, anchor and alternative text of the page of a row."""
+    galaxy, anchor, cells, _ = row
+    # The first columns are those of the methods.
+    answers = ", ".join(f"{name} {text}" for name, (text, _) in zip(methods, cells, strict=False))
+    words = f"Galaxy {galaxy}: its data and fits, and {of_methods}: {answers}."
+    return {"id": galaxy, "anchor": anchor, "alternative": words}
 
 
 def _estimates(table, quantity, ids):
     """Text and number of the estimates of a method."""
     names = (quantity, *percentile_columns(quantity))
-    columns = (_aligned(table, name, ids).tolist() for name in names)
+    columns = (aligned_column(table, name, ids).tolist() for name in names)
     return [(format_estimate(*values), values[0]) for values in zip(*columns, strict=True)]
 
 

@@ -1,7 +1,5 @@
 """The report of a comparison as one HTML page that needs no other file."""
 
-import base64
-import io
 from dataclasses import dataclass
 from functools import cache
 
@@ -11,6 +9,7 @@ from dustest.data.flags import FLAGS
 from dustest.data.formatting import format_number, without_controls
 from dustest.data.progress import progress_bar
 from dustest.data.quantities import QUANTITIES
+from dustest.report.figure_files import figure_uri
 from dustest.report.figures.assumptions import known_assumptions, plot_assumption_shifts
 from dustest.report.galaxy_list import list_galaxies
 from dustest.report.numbers import format_column, format_with_error
@@ -235,7 +234,7 @@ def _calibration(comparison, name):
         if row["estimator"] in names
     ]
     return {
-        "source": _data_uri(comparison.plot_calibration(name)),
+        "source": figure_uri(comparison.plot_calibration(name), ".svg"),
         "alternative": f"Fraction of truths in the 68 % intervals of {name}: {', '.join(shares)}.",
     }
 
@@ -263,17 +262,10 @@ def _figure(comparison, quantity, against):
     panels = comparison.panels(quantity, against=against)
     names = ", ".join(panel.name for panel in panels)
     return {
-        "source": _data_uri(comparison.plot(quantity, against=against)),
+        "source": figure_uri(comparison.plot(quantity, against=against), ".svg"),
         "caption": f"{quantity} of {names} against {against}",
         "alternative": " ".join(_describe_panel(panel, quantity) for panel in panels),
     }
-
-
-def _data_uri(figure):
-    """A figure as a data URI."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def _describe_panel(panel, quantity):
@@ -333,7 +325,9 @@ def _assumptions(comparison):
             for rows in zip(*by_name, strict=True)
         ],
         figure={
-            "source": _data_uri(plot_assumption_shifts(shifts, quantity=_ASSUMED)[0].figure),
+            "source": figure_uri(
+                plot_assumption_shifts(shifts, quantity=_ASSUMED)[0].figure, ".svg"
+            ),
             "alternative": " ".join(_describe_shift(rows[0]) for rows in by_name),
         },
     )

@@ -1,6 +1,5 @@
 """A reproduction of the paper as an HTML page and as a LaTeX table; input are tables."""
 
-import base64
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from dustest.data.formatting import NOTHING, format_number
 from dustest.data.quantities import QUANTITIES
+from dustest.report.figure_files import data_uri
 from dustest.report.html import load_template
 from dustest.report.numbers import format_column
 from dustest.validation.metrics import METRICS
@@ -50,8 +50,7 @@ class Figure:
     @property
     def source(self):
         """The image as a data URI (str)."""
-        data = base64.b64encode(Path(self.path).read_bytes()).decode("ascii")
-        return f"data:image/png;base64,{data}"
+        return data_uri(Path(self.path).read_bytes(), ".png")
 
 
 def pivot_scores(scored):

@@ -7,10 +7,10 @@ import numpy as np
 from dustest.data.flags import FLAGS
 from dustest.data.formatting import format_value
 from dustest.data.quantities import QUANTITIES, percentile_columns
-from dustest.validation.disagreement import largest_disagreements, spread_of
+from dustest.validation.disagreement import spread_of
 from dustest.validation.matching import (
     TRUTH,
-    aligned_values,
+    aligned_column,
     all_ids,
     gives,
     identified,
@@ -90,7 +90,8 @@ def verdict(comparison, quantity=None):
     if len(methods) > 1:
         sentences.append(_disagreement(methods, quantity))
     if comparison.truth is not None and gives(comparison.truth, quantity):
-        sentences += _scores(comparison, methods, set(tables) - set(methods), quantity)
+        constants = [name for name in tables if name not in methods]
+        sentences += _scores(comparison, methods, constants, quantity)
     return sentences
 
 
@@ -117,28 +118,26 @@ def _answers(methods, quantity):
 def _disagreement(methods, quantity):
     """How far methods differ, for how many galaxies beyond their intervals, and for which most."""
     ids = all_ids(methods)
-    values = [_aligned(table, quantity, ids) for table in methods.values()]
+    values = [aligned_column(table, quantity, ids) for table in methods.values()]
     spread = spread_of(np.stack(values))
     known = spread[np.isfinite(spread)]
     if not known.size:
         return "No galaxy has a value from two methods."
     unit = _unit(quantity)
-    text = (
-        f"The methods differ by more than {format_value(np.median(known))}{unit} for half of the "
-    )
-    text += "galaxies"
+    middle = f"{format_value(np.median(known))}{unit}"
+    text = f"The methods differ by more than {middle} for half of the galaxies"
     apart = _apart(methods, quantity, ids)
     if apart is not None:
         share = f"{100 * apart.sum() / known.size:.0f} %"
         text += f", and beyond their 68 % intervals, which do not touch, for {share}"
-    most = largest_disagreements(methods, quantity, n_rows=1)["id"][0]
+    most = ids[np.nanargmax(spread)]
     return f"{text}. They differ most for galaxy {most}: by {format_value(known.max())}{unit}."
 
 
 def _apart(methods, quantity, ids):
     """Galaxies for which the intervals of two methods do not touch, None without intervals."""
     ends = [
-        [_aligned(table, column, ids) for column in percentile_columns(quantity)]
+        [aligned_column(table, column, ids) for column in percentile_columns(quantity)]
         for table in methods.values()
     ]
     ends = [(low, high) for low, high in ends if np.isfinite(low).any()]
@@ -212,11 +211,6 @@ def _reason(table, row, quantity):
         f"its values scatter by {_short(row['sigma'])}{unit} about the truth, more than the "
         "truths differ: the data are too noisy for it, or light that it does not know of matters"
     )
-
-
-def _aligned(table, column, ids):
-    """Numbers of a column in the order of some identifiers."""
-    return aligned_values(values_of(table, column), table["id"], ids)
 
 
 def _short(value):

@@ -9,7 +9,7 @@ from dustest.data.checks.numbers import check_number
 from dustest.data.errors import InputError
 from dustest.data.quantities import check_quantity
 from dustest.validation.comparison import check_tables
-from dustest.validation.matching import aligned_values, all_ids, gives, identified, values_of
+from dustest.validation.matching import aligned_column, all_ids, gives, identified
 
 __all__ = ["largest_disagreements", "spread_of"]
 
@@ -58,10 +58,7 @@ def largest_disagreements(tables, quantity, *, n_rows=10):
     if not giving:
         return QTable(names=["id", "spread"], dtype=[str, float])
     ids = all_ids(giving)
-    columns = {
-        name: aligned_values(values_of(table, quantity), table["id"], ids)
-        for name, table in giving.items()
-    }
+    columns = {name: aligned_column(table, quantity, ids) for name, table in giving.items()}
     spread = spread_of(np.stack(list(columns.values())))
     n_known = np.count_nonzero(np.isfinite(spread))
     # Sorting puts NaN last.

@@ -13,6 +13,7 @@ from dustest.data.quantities import QUANTITIES, quantity_column
 
 __all__ = [
     "TRUTH",
+    "aligned_column",
     "aligned_values",
     "all_ids",
     "check_overlap",
@@ -312,6 +313,33 @@ def aligned_values(values, ids, other_ids, *, names=("the first", "the second"))
     aligned = np.full(len(other_ids), np.nan)
     aligned[positions] = np.asarray(values, dtype=float)[rows]
     return aligned
+
+
+def aligned_column(table, column, ids):
+    """Numbers of a column of results or truth, in the order of other identifiers.
+
+    Parameters
+    ----------
+    table : Table
+        Results or truth with ``id``.
+    column : str
+        As in `values_of`.
+    ids : array_like of int or str of shape (m,)
+        The identifiers.
+
+    Returns
+    -------
+    aligned : ndarray of shape (m,)
+        Values in the quantity's unit, NaN if the table does not have the galaxy.
+
+    Examples
+    --------
+    >>> from dustest.data import DustTable
+    >>> from dustest.validation.matching import aligned_column
+    >>> aligned_column(DustTable.from_quantities([1, 2], {"A_V": [0.2, 0.5]}), "A_V", [3, 2])
+    array([nan, 0.5])
+    """
+    return aligned_values(values_of(table, column), table["id"], ids)
 
 
 def truth_table(truth, tables):

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import math
 import os
 import re
 from contextlib import contextmanager
@@ -713,7 +714,7 @@ class TestMemory:
                 if name == "SCI":
                     file.write(fits.PrimaryHDU().header.tostring().encode())
                 file.write(header.tostring().encode())
-                end = file.tell() + n_bytes + -n_bytes % FITS_BLOCK
+                end = file.tell() + FITS_BLOCK * math.ceil(n_bytes / FITS_BLOCK)
             os.truncate(path, end)
         return path
 

@@ -73,6 +73,14 @@ class TestPages:
         found = list_galaxies(compare(tables, n_bootstrap=0), "A_V")
         assert [page["id"] for page in found.pages] == ["0"]
 
+    def test_words_name_the_method_that_lacks_the_galaxy(self):
+        tables = {
+            name: DustTable.from_quantities(ids, {"A_V": [0.2] * len(ids)})
+            for name, ids in {"few": [1], "all": [1, 2]}.items()
+        }
+        found = list_galaxies(compare(tables, n_bootstrap=0), "A_V", galaxies=[2])
+        assert found.pages[0]["alternative"].endswith("few –, all 0.200.")
+
     def test_one_that_was_asked_for(self):
         found = list_galaxies(comparison(), "A_V", galaxies="g3")
         assert [page["id"] for page in found.pages] == ["g3"]

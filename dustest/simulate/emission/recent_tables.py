@@ -34,8 +34,8 @@ class RecentTables:
         this and by other processes. Nothing is written if it does not exist, or if little of the
         disk is free.
     secret : bytes, optional
-        What the processes of a run share and nobody else knows. Files are pickles with a digest of
-        this key: files of others are not read.
+        Key that only the processes of a run have. They write a digest with this key into each
+        file, and read no file without it, since files are pickles.
 
     Examples
     --------

@@ -8,6 +8,7 @@ from astropy import units as u
 
 from dustest.data.bands import get_band
 from dustest.data.checks.units import FLUX_UNIT, SPECTRAL_UNIT
+from dustest.data.containers.fitted_data import MODEL_SPECTRUM
 from dustest.data.quantities import percentile_columns
 from dustest.estimators._sed.columns.star_formation_histories import (
     history_columns,
@@ -31,8 +32,8 @@ EXTRAS = {
 """Groups of columns on request, and their quantities."""
 _ALWAYS = ("log_mass", "chi2", "fit_probability", "ess", "log_evidence", "A_V_information")
 _PREDICTED = ("predicted", "predicted_err")
-_SEDS = ("SED", "SED_dust_free")
-_SED_PERCENTILES = percentile_columns("SED")
+_SEDS = (MODEL_SPECTRUM, f"{MODEL_SPECTRUM}_dust_free")
+_SED_PERCENTILES = percentile_columns(MODEL_SPECTRUM)
 _SPECTRUM = ("predicted_spectrum", "predicted_spectrum_err")
 _CHECK, _OPTICAL = "far_infrared_probability", "without_far_infrared"
 _N_WAVELENGTHS = 500
@@ -158,7 +159,7 @@ class ExtraColumns:
                     columns[name][i] = values[name]
                 if _SPECTRUM[0] in columns and row[1].spectrum is not None:
                     _enter_spectrum(columns, i, wavelength[i], *row)
-        return columns | (sed_values(rows, self.bands) if "SED" in self.declared else {})
+        return columns | (sed_values(rows, self.bands) if MODEL_SPECTRUM in self.declared else {})
 
     def _of_row(self, galaxy, posterior, settings):
         """Values of one row."""

@@ -16,7 +16,15 @@ from dustest.data.formatting import format_estimate
 from dustest.data.quantities import QUANTITIES, percentile_columns
 from dustest.report.figures._drawing import plain_text
 
-__all__ = ["Measured", "fitted_bands", "fitted_spectrum", "galaxy_row", "headline", "redshift_of"]
+__all__ = [
+    "Measured",
+    "fitted_bands",
+    "fitted_spectrum",
+    "galaxy_row",
+    "headline",
+    "redshift_of",
+    "row_values",
+]
 
 
 _LONGEST_ID = 32
@@ -87,7 +95,7 @@ def galaxy_row(table, galaxy, needs, what):
         msg = f"id must be that of one galaxy of the table, got {galaxy!r}: {found}"
         raise InputError(msg)
     row = table[int(rows[0])]
-    if not np.isfinite(_values(row, needs)).any():
+    if not np.isfinite(row_values(row, needs)).any():
         flags = ", ".join(table[int(rows[0]) : int(rows[0]) + 1].flag_names[0]) or "none"
         msg = f"galaxy {galaxy!r} must have an estimate to be drawn, got none; its flags: {flags}"
         raise InputError(msg)
@@ -117,7 +125,7 @@ def fitted_bands(row):
     ]
     found = {}
     for name in names:
-        values = [float(_values(row, one.format(name), FLUX_UNIT)) for one in (flux, error)]
+        values = [float(row_values(row, one.format(name), FLUX_UNIT)) for one in (flux, error)]
         if np.isfinite(values).all():
             found[get_band(name)] = values
     bands = tuple(sorted(found, key=lambda band: band.pivot))
@@ -140,7 +148,7 @@ def fitted_spectrum(row):
     """
     if FITTED_SPECTRUM[0] not in row.colnames:
         return np.zeros((3, 0))
-    values = np.array([_values(row, name) for name in FITTED_SPECTRUM])
+    values = np.array([row_values(row, name) for name in FITTED_SPECTRUM])
     return values[:, np.isfinite(values).all(axis=0)]
 
 
@@ -185,7 +193,7 @@ def headline(row, quantities=("A_V",)):
         parts.append(f"$z = {redshift:.2f}$")
     for name in quantities:
         if name in row.colnames:
-            values = [float(_values(row, one)) for one in (name, *percentile_columns(name))]
+            values = [float(row_values(row, one)) for one in (name, *percentile_columns(name))]
             quantity = QUANTITIES[name]
             text = format_estimate(*values)
             unit = f" {quantity.unit}" if quantity.unit else ""
@@ -193,8 +201,23 @@ def headline(row, quantities=("A_V",)):
     return "   ".join(parts)
 
 
-def _values(row: Row, name, unit=None):
-    """Values of a column as floats, in a unit if they have one."""
+def row_values(row: Row, name, unit=None):
+    """Values of a column as floats.
+
+    Parameters
+    ----------
+    row : `~astropy.table.Row`
+        A galaxy.
+    name : str
+        The column.
+    unit : `~astropy.units.UnitBase`, optional
+        Unit to convert to, if the column has one.
+
+    Returns
+    -------
+    values : ndarray
+        NaN if masked.
+    """
     value = row[name]
     if isinstance(value, u.Quantity):
         value = value.value if unit is None else value.to_value(unit)

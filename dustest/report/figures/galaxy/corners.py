@@ -14,7 +14,7 @@ from dustest.report.figures._drawing import (
     empty_figure,
     plain_text,
 )
-from dustest.report.figures.galaxy._row import galaxy_row, headline
+from dustest.report.figures.galaxy._row import galaxy_row, headline, row_values
 
 __all__ = ["plot_corner"]
 
@@ -131,5 +131,5 @@ def _label(name):
 
 def _values(row, name):
     """Draws of a parameter as plain floats; one that is missing has no spread."""
-    values = np.asarray(getattr(row[DRAWS.format(name)], "value", row[DRAWS.format(name)]))
+    values = row_values(row, DRAWS.format(name))
     return values if np.isfinite(values).all() else np.zeros(len(values))

@@ -4,7 +4,6 @@ import numpy as np
 
 from dustest.data.checks.identifiers import match_ids
 from dustest.data.containers.conversion import as_sample
-from dustest.data.containers.fitted_data import POWER_LAW
 from dustest.data.errors import InputError
 from dustest.data.formatting import format_estimate, format_value
 from dustest.data.quantities import QUANTITIES, percentile_columns
@@ -18,6 +17,8 @@ from dustest.report.figures._drawing import (
     empty_figure,
     plain_text,
 )
+from dustest.report.figures.galaxy._row import row_values
+from dustest.report.figures.galaxy.kinds import FITS, GALAXY_FIGURES
 from dustest.report.figures.galaxy.seds import plot_sed
 from dustest.report.figures.galaxy.slopes import plot_beta
 from dustest.report.figures.stamps import plot_stamps
@@ -79,7 +80,7 @@ def plot_galaxy(tables, id, sample=None, *, truth=None, colors=None, figure=None
         raise InputError(msg)
     sample = None if sample is None else _one(as_sample(sample), id)
     has_stamps = sample is not None and len(sample.cutout_bands) > 0
-    fits = _drawable(own, tables)
+    fits = _drawable(own)
     heights = [_STAMPS] * has_stamps + [_FITS] * bool(fits) + [_METHOD * (len(own) + 3)]
     figure = empty_figure(sum(heights)) if figure is None else figure
     parts = list(np.atleast_1d(figure.subfigures(len(heights), 1, height_ratios=heights)))
@@ -107,13 +108,13 @@ def _one(sample, galaxy):
     return sample[rows]
 
 
-def _drawable(own, tables):
+def _drawable(own):
     """Figure of the first SED fit and of the first slope of the galaxy, with their names."""
     fits = {}
-    for function, column in ((plot_sed, "SED"), (plot_beta, POWER_LAW)):
+    for kind, column in FITS.items():
         for name, row in own.items():
-            if column in tables[name].colnames and np.isfinite(_plain(row[column])).any():
-                fits[function] = name
+            if column in row.colnames and np.isfinite(row_values(row, column)).any():
+                fits[GALAXY_FIGURES[kind]] = name
                 break
     return fits
 
@@ -134,7 +135,9 @@ def _draw_fits(figure, fits, tables, galaxy):
 def _draw_intervals(ax, own, colors, true_value):
     """A_V of each method with its interval, on one axis."""
     for place, (name, row) in enumerate(own.items()):
-        value, low, high = (_plain(row[c]) for c in (_QUANTITY, *percentile_columns(_QUANTITY)))
+        value, low, high = (
+            row_values(row, c) for c in (_QUANTITY, *percentile_columns(_QUANTITY))
+        )
         if np.isfinite(value):
             bar = np.nan_to_num([[value - low], [high - value]])
             ax.errorbar(value, place, xerr=bar, fmt="o", color=colors[name], ms=4, lw=1.2)
@@ -163,12 +166,5 @@ def _draw_intervals(ax, own, colors, true_value):
 
 def _true_value(truth, galaxy):
     """True A_V of a galaxy, NaN if it is unknown."""
-    if truth is None or _QUANTITY not in truth.colnames:
-        return np.nan
-    _, rows = match_ids([galaxy], truth["id"])
-    return float(_plain(truth[_QUANTITY][rows[0]])) if len(rows) == 1 else np.nan
-
-
-def _plain(value):
-    """Values without their unit."""
-    return np.asarray(getattr(value, "value", value), dtype=float)
+    row = None if truth is None or _QUANTITY not in truth.colnames else _row(truth, galaxy)
+    return np.nan if row is None else float(row_values(row, _QUANTITY))

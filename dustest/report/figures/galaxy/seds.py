@@ -4,6 +4,7 @@ import numpy as np
 from astropy import units as u
 
 from dustest.data.checks.units import FLUX_UNIT, SPECTRAL_UNIT
+from dustest.data.containers.fitted_data import MODEL_SPECTRUM
 from dustest.report.figures._drawing import (
     AGAINST_COLOR,
     COLORS,
@@ -24,7 +25,6 @@ from dustest.report.figures.galaxy._row import (
 
 __all__ = ["plot_sed"]
 
-_SPECTRUM = "SED"
 _WHAT = "the spectra of models, which BagpipesEstimator keeps"
 _HEIGHT = 3.6
 _LEAST_SNR = 2.0
@@ -69,7 +69,7 @@ def plot_sed(table, id, *, figure=None):  # noqa: A002 - the column of a result
     >>> table = BagpipesEstimator().estimate(sample[:1], draws=100)  # doctest: +SKIP
     >>> figure = table.plot_sed(sample["id"][0])  # doctest: +SKIP
     """
-    row = galaxy_row(table, id, _SPECTRUM, _WHAT)
+    row = galaxy_row(table, id, MODEL_SPECTRUM, _WHAT)
     figure = empty_figure(_HEIGHT, 0.75 * PAGE_WIDTH) if figure is None else figure
     axes = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     measured = fitted_bands(row)
